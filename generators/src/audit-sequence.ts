@@ -1,0 +1,27 @@
+/** Follows the numbers that a process gives its lines (`seq=N`) through its segments, and counts those it skipped. */
+
+// `<folder>/<boot>-<n>.log`: one process, its n-th file.
+const SEGMENT = /^(.*)-(\d+)\.log$/
+const NUMBER = /\bseq=(\d+)/
+
+export function createSequence() {
+  let boot = ''
+  let segment = 0
+  let next: number | undefined
+  let skipped = 0
+  return {
+    /** The next line of a file; files in the order of their age. */
+    see(path: string, line: string): void {
+      const number = NUMBER.exec(line)?.[1]
+      if (number === undefined) return
+      const [, name = path, n = '1'] = SEGMENT.exec(path) ?? []
+      // Numbers begin anew with the process; and nothing can be said across a file of which nothing is left.
+      if (name !== boot || Number(n) > segment + 1) next = undefined
+      boot = name
+      segment = Number(n)
+      if (next !== undefined) skipped += Math.max(0, Number(number) - next)
+      next = Number(number) + 1
+    },
+    skipped: () => skipped,
+  }
+}

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compose, stack } from '../e2e/stack.ts'
+import { run } from '../docker.ts'
+import { endOf, exactly, freshService, settledAudit, startPromtail, startWriter } from '../pipeline.ts'
+
+const project = stack.compose[2] ?? ''
+
+describe('a Loki that answers after Promtail has given up waiting', { timeout: 300_000 }, () => {
+  let proxy: string
+  let promtail: string
+
+  beforeAll(async () => {
+    const loki = (await compose('ps', '--quiet', 'loki')).stdout.trim()
+    const format = `{{(index .NetworkSettings.Networks "${project}_logs").IPAddress}}`
+    const addressOf = async (container: string) =>
+      (await run('docker', ['inspect', '--format', format, container])).stdout.trim()
+    proxy = await startWriter({
+      service: 'none',
+      command: ['tests/faults/drivers/slow-loki.ts'],
+      environment: { LOKI_HOST: await addressOf(loki) },
+      network: `${project}_logs`,
+    })
+    // The stack's own Promtail, for which the name `loki` leads to the proxy.
+    await compose('stop', 'promtail')
+    promtail = await startPromtail(
+      `${project}_logs`,
+      '--volume',
+      `${project}_promtail-positions:/var/tmp`,
+      '--add-host',
+      `loki:${await addressOf(proxy)}`,
+    )
+  })
+
+  afterAll(async () => {
+    await run('docker', ['rm', '--force', proxy, promtail])
+    await compose('up', '--detach', '--wait', '--no-deps', 'promtail')
+  })
+
+  test('has each of 10,000 lines once, though every fifth batch came twice', async () => {
+    const service = freshService('slow-loki')
+    const environment = { LOG_LINES_PER_SECOND: '1000', LOG_MAX_LINES: '10000' }
+    await endOf(await startWriter({ service, environment }))
+    const audit = await settledAudit('slow-loki', { service, written: 10_000, seconds: 150 })
+    expect(audit).toMatchObject(exactly(10_000))
+    const { stdout } = await run('docker', ['logs', proxy])
+    expect(stdout.match(/held back \d+: 204/g)?.length).toBeGreaterThan(1)
+  })
+})
