@@ -51,7 +51,7 @@ export default defineConfig({
           globalSetup: ['tests/e2e/stack.setup.ts'],
           // One stack, used in turn: two files at once would count each other's requests.
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },

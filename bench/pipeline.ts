@@ -132,7 +132,7 @@ try {
   })
   process.stdout.write(`${audit.stdout}${audit.stderr}`)
   const uris = await run('docker', [
-    ...words('run --rm --volume observability-stack-bench_logs:/logs:ro debian:bookworm-slim sh -c'),
+    ...words('run --rm --volume observability-stack-bench_logs:/logs:ro node:24-bookworm-slim sh -c'),
     "cat /logs/bench/*.log | grep -a -o -E '\\| (GET|POST|PUT|DELETE) [^ ]+' | sort -u -S 64M | wc -l",
   ])
   process.stdout.write(`distinct URIs in the lines: ${number(Number(uris.stdout))}\n`)

@@ -24,8 +24,8 @@ describe('the numbers of a process', () => {
     expect(skipped(['/a/b-c-1.log', [1, 2]], ['/a/b-d-1.log', [1, 2]])).toBe(0)
   })
 
-  test('say nothing across a segment of which nothing is left', () => {
-    expect(skipped(['/a/b-c-1.log', [1, 2]], ['/a/b-c-3.log', [9]])).toBe(0)
+  test('are skipped where nothing is left of a segment', () => {
+    expect(skipped(['/a/b-c-1.log', [1, 2]], ['/a/b-c-3.log', [9]])).toBe(6)
   })
 
   test('are found in request targets too, and lines without one are passed over', () => {

@@ -1,12 +1,11 @@
-/** Follows the numbers that a process gives its lines (`seq=N`) through its segments, and counts those it skipped. */
+/** Follows the numbers that a process gives its lines (`seq=N`) through its segments, and counts those that are skipped. */
 
 // `<folder>/<boot>-<n>.log`: one process, its n-th file.
-const SEGMENT = /^(.*)-(\d+)\.log$/
+const SEGMENT = /^(.*)-\d+\.log$/
 const NUMBER = /\bseq=(\d+)/
 
 export function createSequence() {
   let boot = ''
-  let segment = 0
   let next: number | undefined
   let skipped = 0
   return {
@@ -14,11 +13,10 @@ export function createSequence() {
     see(path: string, line: string): void {
       const number = NUMBER.exec(line)?.[1]
       if (number === undefined) return
-      const [, name = path, n = '1'] = SEGMENT.exec(path) ?? []
-      // Numbers begin anew with the process; and nothing can be said across a file of which nothing is left.
-      if (name !== boot || Number(n) > segment + 1) next = undefined
+      const [, name = path] = SEGMENT.exec(path) ?? []
+      // Numbers begin anew with the process. They go on across a segment that was deleted before it was read.
+      if (name !== boot) next = undefined
       boot = name
-      segment = Number(n)
       if (next !== undefined) skipped += Math.max(0, Number(number) - next)
       next = Number(number) + 1
     },

@@ -78,11 +78,12 @@ const breaks: { what: string; verbs: string[]; alerts: Wanted[]; isLogged?: fals
 
 /** Waits until all of them fire, and until Alertmanager has each in the group of its job and name. */
 async function noticed(alerts: Wanted[], since: number): Promise<void> {
-  await eventually(90, async () => {
+  // An hour of the burn rate is 180 s here: where they held much traffic and there is little now, errors are a small share.
+  await eventually(180, async () => {
     for (const wanted of alerts) expect([wanted, await firing(wanted)]).not.toEqual([wanted, []])
   })
   console.log(`${alerts.map(({ alertname }) => alertname).join(', ')}: firing after ${(Date.now() - since) / 1000} s`)
-  await eventually(20, async () => {
+  await eventually(60, async () => {
     for (const wanted of alerts) expect(await groupOf({ ...wanted })).toMatchObject({ labels: wanted })
   })
 }
@@ -92,7 +93,7 @@ const toldInLoki = (alerts: Wanted[], status: 'firing' | 'resolved', from: numbe
     for (const wanted of alerts) expect([wanted, await toldOf(wanted, status, from)]).not.toEqual([wanted, []])
   })
 
-describe('at 20 times the speed', () => {
+describe('at 20 times the speed', { timeout: 420_000 }, () => {
   const QUIET_SECONDS = 60
 
   beforeAll(() => script('repair'))
@@ -148,9 +149,9 @@ describe('at 20 times the speed', () => {
       const { stdout } = await script('app')
       expect(stdout).toContain('TargetDown')
       await noticed([down], from)
-      await post(60)
+      await post(300)
       await toldInLoki([down], 'firing', from)
-      await eventually(10, async () => {
+      await eventually(30, async () => {
         for (const alertname of others) {
           const group = await groupOf({ alertname, job: 'app' })
           const states = new Set(group?.alerts.map(({ status }) => status.state))

@@ -257,7 +257,7 @@ describe.skipIf(skipped !== undefined)('in a browser, under load', () => {
       await link.click({ timeout: 3000 })
     })
     await page.waitForURL(/\/d\/logs\//)
-    await eventually(10, async () => {
+    await eventually(30, async () => {
       const { from, to } = asked(page)
       expect(Date.parse(to ?? '') - Date.parse(from ?? '')).toBe(120_000)
     })

@@ -42,7 +42,7 @@ test(
     await eventually(30, async () => expect(await stderr()).toContain('ENOSPC'))
     await sleep(3000)
     await inKeeper('rm /var/log/services/filler')
-    await eventually(10, async () => expect(await stderr()).toContain('are written to'))
+    await eventually(30, async () => expect(await stderr()).toContain('are written to'))
     await sleep(1000)
     await run('docker', ['kill', '--signal', '15', writer])
     const end = await endOf(writer)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { compose } from '../e2e/stack.ts'
-import { endOf, exactly, freshService, hasWritten, settledAudit, startWriter } from '../pipeline.ts'
+import { audit, endOf, exactly, freshService, hasWritten, settledAudit, startWriter } from '../pipeline.ts'
 
 const kill = (...services: string[]) => compose('kill', '--signal', 'SIGKILL', ...services)
 const start = (service: string) => compose('up', '--detach', '--wait', '--no-deps', service)
@@ -65,10 +65,46 @@ describe('of 30,000 lines each is in Loki once', { timeout: 300_000 }, () => {
     await hasWritten(writer, 1_000_000)
     await fault()
     await endOf(writer)
-    const audit = await settledAudit(name, { service, written: 30_000 })
-    expect(audit.examples).toEqual({ missing: [], doubled: [], forged: [] })
-    expect(audit).toMatchObject(exactly(30_000))
+    const result = await settledAudit(name, { service, written: 30_000 })
+    expect(result.examples).toEqual({ missing: [], doubled: [], forged: [] })
+    expect(result).toMatchObject(exactly(30_000))
   })
+})
+
+test('when the whole stack goes down under load and comes up again, every line of it is in Loki once', async () => {
+  const services = (await compose('ps', '--services')).stdout.trim().split('\n')
+  const before = await audit({ service: 'log-generator', settleSeconds: 0 })
+  await compose('down')
+  await compose('up', '--detach', '--wait', ...services)
+  await sleep(10_000)
+  await compose('stop', 'log-generator', 'load-generator', 'app')
+  for (const service of ['log-generator', 'app']) {
+    const after = await settledAudit(`down-up-${service}`, { service })
+    expect(after.written).toBeGreaterThan(service === 'app' ? 0 : before.written)
+    expect(after).toMatchObject(exactly(after.written, { malformed: after.malformed }))
+  }
+  await compose('up', '--detach', '--wait', ...services)
+})
+
+test('an outage that outlasts the budget costs the oldest lines, and the audit says how many', async () => {
+  const service = freshService('budget')
+  const environment = {
+    LOG_LINES_PER_SECOND: '5000',
+    LOG_MAX_LINES: '40000',
+    LOG_SEGMENT_BYTES: '262144',
+    LOG_BUDGET_BYTES: '1048576',
+  }
+  const writer = await startWriter({ service, environment: { ...environment, LOG_MAX_LINES: '1000' } })
+  await endOf(writer)
+  await settledAudit('before the outage', { service, written: 1000 })
+  await kill('loki')
+  await endOf(await startWriter({ service, environment }))
+  await start('loki')
+  const after = await settledAudit('budget', { service })
+  expect(after).toMatchObject(exactly(after.written, { unwritten: after.unwritten }))
+  expect(after.written).toBeLessThan(10_000)
+  // The first process ended before the outage, and the numbers of the second tell what was lost after its first lines.
+  expect(after.written + after.deleted + after.unwritten).toBe(41_000)
 })
 
 // By default Promtail gives up a batch after eight and a half minutes.
