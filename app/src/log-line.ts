@@ -128,6 +128,9 @@ const short = (text: string): string => cut(escape(text), MAX_SHORT_TEXT_BYTES)
 // Twice: what says how much was cut has spaces of its own.
 const shortWord = (text: string): string => escapeSpaces(cut(escapeSpaces(escape(text)), MAX_SHORT_TEXT_BYTES))
 
+// No method has a colon (RFC 9110, section 5.6.2): that is what tells a request line from one that begins with "Module:".
+const methodWord = (text: string): string => shortWord(text).replaceAll(':', '\\u003a')
+
 let second = -1
 let secondText = ''
 
@@ -159,7 +162,7 @@ export function format(record: LogRecord): string {
   let long: string
   let after: string
   if (record.kind === 'request') {
-    before = `${head}${shortWord(record.method)} `
+    before = `${head}${methodWord(record.method)} `
     long = escape(record.uri)
     const route = record.route === undefined ? '' : ` | Route: ${short(record.route)}`
     const aborted = record.aborted ? ' | Aborted: yes' : ''
@@ -188,7 +191,7 @@ export const GENERAL_LINE = new RegExp(
 
 /** How a request line is read; older writers have whole milliseconds, no route and no request id. */
 export const REQUEST_LINE = new RegExp(
-  String.raw`^${TIME} \| ${LEVEL} \| (?<method>[^ |]+) (?<uri>.*?) \| Requested by: (?<requested_by>[^ |]+) Status: (?<status>\d{3}) Duration: (?<duration_ms>\d+(?:\.\d+)?) ms(?: \| Route: (?<route>[^|]*?))?(?<aborted> \| Aborted: yes)?${REQUEST_ID}$`,
+  String.raw`^${TIME} \| ${LEVEL} \| (?<method>[^ |:]+) (?<uri>.*?) \| Requested by: (?<requested_by>[^ |]+) Status: (?<status>\d{3}) Duration: (?<duration_ms>\d+(?:\.\d+)?) ms(?: \| Route: (?<route>[^|]*?))?(?<aborted> \| Aborted: yes)?${REQUEST_ID}$`,
   's',
 )
 
