@@ -3,44 +3,31 @@
  *
  *     npm run http        (make bench; BENCH_ROUNDS, BENCH_REQUESTS and BENCH_ONLY make it shorter)
  *
- * Each round starts a fresh process of every variant, in an order of its own: how well one process does is a matter of
- * luck, so only the medians of many compare.
+ * How well one process does is a matter of luck, so each round has a fresh process of every variant. And how fast a
+ * machine is changes within seconds, so within a round they take turns of a few hundred requests, in an order that
+ * changes with each turn: what is compared has seen the same machine.
  */
 import benchPackage from '../package.json' with { type: 'json' }
 import { circumstances, median, publish, quantile, table } from '../report.ts'
 import { pinSelf, startSubject } from './bench-process.ts'
-import { load } from './load.ts'
+import { openLoad } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 12)
-const REQUESTS = Number(process.env['BENCH_REQUESTS'] ?? 20_000)
+const REQUESTS = Number(process.env['BENCH_REQUESTS'] ?? 10_000)
 // A part of the names, to try some: the document then stays as it is.
 const ONLY = process.env['BENCH_ONLY']
 const WARM_UP = Math.min(5000, REQUESTS)
+const TURNS = 20
+const TURN = Math.ceil(REQUESTS / TURNS)
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
 interface Run {
   /** CPU time of the server's process, microseconds per request. */
   cpu: number
-  /** Requests per second. */
-  throughput: number
-}
-
-async function measure({ name, logs }: (typeof variants)[number], pinned: boolean): Promise<Run> {
-  const subject = await startSubject(name, pinned)
-  const { port, path } = subject
-  await load({ port, path, requests: WARM_UP })
-  const before = await subject.state()
-  const seconds = await load({ port, path, requests: REQUESTS })
-  const { cpu } = await subject.state()
-  // A figure for something that did not do its work would be worth nothing.
-  const { counted, lines } = await subject.totals()
-  if (counted !== undefined && counted < WARM_UP + REQUESTS)
-    throw new Error(`${name} counted ${counted} of ${WARM_UP + REQUESTS} requests`)
-  if (logs && (lines ?? 0) < 1) throw new Error(`${name} has written no line`)
-  await subject.stop()
-  return { cpu: (cpu - before.cpu) / REQUESTS, throughput: REQUESTS / seconds }
+  /** Seconds per request. */
+  seconds: number
 }
 
 function shuffled<T>(values: readonly T[]): T[] {
@@ -50,35 +37,70 @@ function shuffled<T>(values: readonly T[]): T[] {
 
 const chosen = variants.filter(({ name }) => !ONLY || name === BARE || name === CONTROL || new RegExp(ONLY).test(name))
 const pinned = pinSelf()
-const runs = new Map<string, Run[]>(chosen.map(({ name }) => [name, []]))
 
-for (let round = 1; round <= ROUNDS; round++) {
-  const start = performance.now()
-  for (const variant of shuffled(chosen)) runs.get(variant.name)?.push(await measure(variant, pinned))
-  process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
+async function start({ name, logs }: (typeof variants)[number]) {
+  const subject = await startSubject(name, pinned)
+  const load = await openLoad(subject)
+  await load.send(WARM_UP)
+  const run: Run = { cpu: 0, seconds: 0 }
+  return {
+    name,
+    run,
+    async turn(): Promise<void> {
+      const before = await subject.state()
+      run.seconds += (await load.send(TURN)) / (TURN * TURNS)
+      run.cpu += ((await subject.state()).cpu - before.cpu) / (TURN * TURNS)
+    },
+    async end(): Promise<void> {
+      // A figure for something that did not do its work would be worth nothing.
+      const { counted, lines } = await subject.totals()
+      const sent = WARM_UP + TURN * TURNS
+      if (counted !== undefined && counted < sent) throw new Error(`${name} counted ${counted} of ${sent} requests`)
+      if (logs && (lines ?? 0) < 1) throw new Error(`${name} has written no line`)
+      load.close()
+      await subject.stop()
+    },
+  }
 }
 
-const costs = (name: string): number[] => (runs.get(name) ?? []).map(({ cpu }) => cpu)
-const rates = (name: string): number[] => (runs.get(name) ?? []).map(({ throughput }) => throughput)
-const bareCost = median(costs(BARE))
-const bareRate = median(rates(BARE))
+/** One run of every variant, by name. */
+async function measureRound(): Promise<Map<string, Run>> {
+  const subjects = []
+  for (const variant of shuffled(chosen)) subjects.push(await start(variant))
+  for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
+  for (const subject of subjects) await subject.end()
+  return new Map(subjects.map(({ name, run }) => [name, run]))
+}
+
+const rounds: Map<string, Run>[] = []
+for (let round = 1; round <= ROUNDS; round++) {
+  const begun = performance.now()
+  rounds.push(await measureRound())
+  process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
+}
+
+const each = (name: string, figure: keyof Run): number[] => rounds.map((round) => round.get(name)?.[figure] ?? NaN)
+/** Bare Express' figure over a variant's, round by round. */
+const ratios = (name: string, figure: keyof Run): number[] =>
+  each(BARE, figure).map((bare, round) => bare / (each(name, figure)[round] ?? NaN))
 
 const rows = chosen.map(({ name }) => {
-  const cost = median(costs(name))
+  const perCpu = ratios(name, 'cpu')
+  const cost = median(each(name, 'cpu'))
   return [
     name,
-    (bareCost / cost).toFixed(2),
-    (median(rates(name)) / bareRate).toFixed(2),
+    median(perCpu).toFixed(2),
+    `${quantile(perCpu, 0.25).toFixed(2)} to ${quantile(perCpu, 0.75).toFixed(2)}`,
+    median(ratios(name, 'seconds')).toFixed(2),
     cost.toFixed(1),
-    `${quantile(costs(name), 0.25).toFixed(1)} to ${quantile(costs(name), 0.75).toFixed(1)}`,
-    (cost - bareCost).toFixed(1),
+    (cost - median(each(BARE, 'cpu'))).toFixed(1),
   ]
 })
-const head = ['', 'per CPU-second', 'throughput', 'µs per request', 'middle half', 'µs more than bare']
+const head = ['', 'per CPU-second', 'middle half', 'throughput', 'µs per request', 'µs more than bare']
 const result = table([head, ...rows])
 process.stdout.write(`${result}\n`)
 
-const control = bareCost / median(costs(CONTROL))
+const control = median(ratios(CONTROL, 'cpu'))
 if (Math.abs(control - 1) > NOISE) {
   process.stdout.write(
     `Too noisy to tell: the second bare server is at ${control.toFixed(3)} of the first, more than ${NOISE} away. ` +
@@ -91,8 +113,8 @@ if (Math.abs(control - 1) > NOISE) {
     'http',
     [
       result,
-      `${circumstances('make bench')} ${ROUNDS} processes of each, shuffled; ${REQUESTS.toLocaleString('en')} requests ` +
-        `to each after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
+      `${circumstances('make bench')} ${ROUNDS} fresh processes of each; ${REQUESTS.toLocaleString('en')} requests to ` +
+        `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
         `${pinned ? 'the server on one core, the load on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,
       `Versions: ${versions.join(', ')}.`,

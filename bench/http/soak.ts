@@ -7,7 +7,7 @@
  */
 import { circumstances, publish, table } from '../report.ts'
 import { pinSelf, startSubject, type SubjectProcess } from './bench-process.ts'
-import { load } from './load.ts'
+import { openLoad, type Load } from './load.ts'
 import { BARE, OURS } from './variants.ts'
 
 const REQUESTS = Number(process.env['SOAK_REQUESTS'] ?? 1_000_000)
@@ -18,6 +18,7 @@ const MIB = 1024 ** 2
 interface Subject {
   name: string
   process: SubjectProcess
+  load: Load
   /** Milliseconds, one per request. */
   latencies: number[]
   /** MiB after each slice: of live objects, and of the process. */
@@ -29,13 +30,12 @@ const pinned = pinSelf()
 const subjects: Subject[] = []
 for (const name of [BARE, OURS]) {
   const process = await startSubject(name, pinned, ['--expose-gc'])
-  subjects.push({ name, process, latencies: [], heap: [], rss: [] })
+  subjects.push({ name, process, load: await openLoad(process), latencies: [], heap: [], rss: [] })
 }
 
 for (let slice = 1; slice <= SLICES; slice++) {
-  for (const { process: subject, latencies, heap, rss } of subjects) {
-    const { port, path } = subject
-    await load({ port, path, requests: SLICE, onAnswer: (milliseconds) => latencies.push(milliseconds) })
+  for (const { process: subject, load, latencies, heap, rss } of subjects) {
+    await load.send(SLICE, (milliseconds) => latencies.push(milliseconds))
     const state = await subject.state()
     heap.push(state.heap / MIB)
     rss.push(state.rss / MIB)
@@ -60,8 +60,9 @@ const at = (values: number[]): string =>
   [0.25, 0.5, 1].map((share) => values[SLICES * share - 1]?.toFixed(1)).join(', ')
 const p99s: number[] = []
 let wrong = ''
-for (const { name, process: subject, latencies, heap, rss } of subjects) {
+for (const { name, process: subject, load, latencies, heap, rss } of subjects) {
   const { counted, lines } = await subject.totals()
+  load.close()
   await subject.stop()
   const sorted = latencies.toSorted((a, b) => a - b)
   const p = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN

@@ -36,6 +36,9 @@ const variant = variants.find((candidate) => candidate.name === name)
 if (!variant) throw new Error(`there is no variant ${name}`)
 const { server, path, counted, flush } = await variant.build(directory)
 
+// Connections wait for their turn.
+server.keepAliveTimeout = 0
+
 function state(): State {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()
