@@ -480,3 +480,21 @@ describe('the id of a request', () => {
     expect(service.records[0]?.requestId).toBe(id)
   })
 })
+
+test('without a log requests are counted all the same, and get no id', async () => {
+  metrics.registry.resetMetrics()
+  const app = express().get('/items/:id', ok)
+  const observer = createHttpObserver({ app, metrics })
+  const server = createServer(observer.handle)
+  observer.attach(server)
+  const { origin } = await listen(server)
+  const { headers, body } = await request(`${origin}/items/1`)
+  await body.dump()
+  expect(headers).not.toHaveProperty('x-request-id')
+  await vi.waitFor(async () =>
+    expect(await metrics.registry.metrics()).toContain(
+      'http_request_duration_seconds_count{method="GET",route="/items/:id",status_code="200"} 1',
+    ),
+  )
+  expect(metrics.requests.inFlight).toBe(0)
+})

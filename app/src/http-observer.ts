@@ -49,7 +49,7 @@ export interface HttpObserverOptions {
   /** The Express application that handles the requests: its routes are the label values. */
   app: Handler
   metrics: Pick<Metrics, 'requestDuration' | 'requests'>
-  /** Takes each request's log line; nothing is logged without it. */
+  /** Takes each request's log line; without it nothing is logged, and requests need no ids. */
   log?: (record: ObservedRequest) => void
   /** Paths that are not traffic (scrapes, health checks): asked for by GET or HEAD they are neither counted nor logged. */
   ignoredPaths?: readonly string[]
@@ -81,14 +81,16 @@ function validAddress(address: string | undefined): string {
   return isIPv4(mapped) ? mapped : address
 }
 
+/** Gives the request its id. */
+function identify(request: IncomingMessage, response: ServerResponse): RequestContext {
+  const requestId = requestIdOf(request.headers['x-request-id'])
+  // Node looks names up in lower case, and this one is there already.
+  response.setHeader('x-request-id', requestId)
+  return { requestId }
+}
+
 /** Makes the observer of one server; nothing is observed before `attach`. */
-export function createHttpObserver({
-  app,
-  metrics,
-  log = () => {},
-  ignoredPaths = [],
-  trustProxy = false,
-}: HttpObserverOptions) {
+export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trustProxy = false }: HttpObserverOptions) {
   const routes = createRoutePatterns(app)
   const { requestDuration, requests } = metrics
 
@@ -102,16 +104,13 @@ export function createHttpObserver({
     requestDuration.observe({ method: methodLabel(method), route, status_code: statusLabel(status) }, durationMs / 1000)
   }
 
-  /** Gives the request its id and, unless it is ignored, sees it to its end. */
-  function observe(request: IncomingMessage, response: ServerResponse): RequestContext {
-    const requestId = requestIdOf(request.headers['x-request-id'])
-    // Node looks names up in lower case, and this one is there already.
-    response.setHeader('x-request-id', requestId)
-    if (isIgnored(request)) return { requestId }
+  /** Sees the request to its end, unless it is ignored. */
+  function observe(request: IncomingMessage, response: ServerResponse, requestId?: string): void {
+    if (isIgnored(request)) return
     const start = performance.now()
     const uri = request.url ?? '-'
     // Read now: after an abort the socket no longer knows.
-    const requestedBy = addressOf(request, trustProxy)
+    const requestedBy = log ? addressOf(request, trustProxy) : '-'
     requests.inFlight++
     response.on('close', () => {
       requests.inFlight--
@@ -122,16 +121,17 @@ export function createHttpObserver({
       const route = routes.patternOf((request as { route?: object }).route) ?? UNMATCHED
       const method = request.method ?? '-'
       count(method, route, status, durationMs)
-      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route, requestId }
+      if (!log) return
+      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route }
+      if (requestId !== undefined) record.requestId = requestId
       if (answered && !response.writableFinished) record.aborted = true
       log(record)
     })
-    return { requestId }
   }
 
   function refuse(socket: HttpSocket, method: string, uri: string, status: number): void {
     count(method, UNMATCHED, status, 0)
-    log({ method, uri, requestedBy: validAddress(socket.remoteAddress), status, durationMs: 0, route: UNMATCHED })
+    log?.({ method, uri, requestedBy: validAddress(socket.remoteAddress), status, durationMs: 0, route: UNMATCHED })
     const { _httpMessage: response } = socket
     // Behind a request that is still being answered there is no place for another answer.
     if (response) {
@@ -160,9 +160,17 @@ export function createHttpObserver({
   }
 
   return {
-    /** Handles a request: observes it, gives it its id, and passes it to the application. */
-    handle: (request: IncomingMessage, response: ServerResponse): void =>
-      requestContext.run(observe(request, response), app, request, response),
+    /** Handles a request: gives it its id, observes it, and passes it to the application. */
+    handle: (request: IncomingMessage, response: ServerResponse): void => {
+      if (!log) {
+        observe(request, response)
+        app(request, response)
+        return
+      }
+      const context = identify(request, response)
+      observe(request, response, context.requestId)
+      requestContext.run(context, app, request, response)
+    },
 
     /** Listens to what the server refuses by itself, so that this is counted and logged, too. */
     attach(server: Server): void {
@@ -171,7 +179,7 @@ export function createHttpObserver({
         refuse(socket, request.method ?? '-', request.url ?? '-', 405)
       })
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-        observe(request, response)
+        observe(request, response, log && identify(request, response).requestId)
         const { body, headers } = refusalOf(417)
         response.writeHead(417, headers).end(body)
       })
