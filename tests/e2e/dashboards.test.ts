@@ -247,14 +247,18 @@ describe.skipIf(skipped !== undefined)('in a browser, under load', () => {
     const page = await open('/d/service-overview/service-overview?from=now-5m&to=now', '1920×1080')
     const plot = page.getByTestId('data-testid Panel header How much traffic, by status?').locator('.u-over')
     await plot.waitFor()
-    // A click pins the tooltip, and with it the link; one that comes before the curve is drawn does nothing.
+    // A click pins the tooltip, and with it the link; one that comes before the curve is drawn, or between two of its
+    // points, does nothing.
     const link = page.getByRole('link', { name: /Logs around this point/ }).first()
-    await eventually(60, async () => {
+    let share = 0.5
+    await eventually(120, async () => {
       const { width, height } = (await plot.boundingBox())!
-      const position = { x: width * 0.8, y: height * 0.6 }
+      share = share > 0.9 ? 0.5 : share + 0.07
+      const position = { x: width * share, y: height * 0.6 }
+      await page.keyboard.press('Escape')
       await plot.hover({ position })
       await plot.click({ position })
-      await link.click({ timeout: 3000 })
+      await link.click({ timeout: 8000 })
     })
     await page.waitForURL(/\/d\/logs\//)
     await eventually(30, async () => {
