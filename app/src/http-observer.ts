@@ -104,9 +104,10 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
     requestDuration.observe({ method: methodLabel(method), route, status_code: statusLabel(status) }, durationMs / 1000)
   }
 
-  /** Sees the request to its end, unless it is ignored. */
-  function observe(request: IncomingMessage, response: ServerResponse, requestId?: string): void {
-    if (isIgnored(request)) return
+  /** Gives the request its id, where there is a log, and sees it to its end unless it is ignored. */
+  function observe(request: IncomingMessage, response: ServerResponse): RequestContext | undefined {
+    const context = log && identify(request, response)
+    if (isIgnored(request)) return context
     const start = performance.now()
     const uri = request.url ?? '-'
     // Read now: after an abort the socket no longer knows.
@@ -121,12 +122,13 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
       const route = routes.patternOf((request as { route?: object }).route) ?? UNMATCHED
       const method = request.method ?? '-'
       count(method, route, status, durationMs)
-      if (!log) return
-      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route }
-      if (requestId !== undefined) record.requestId = requestId
+      if (!context) return
+      const { requestId } = context
+      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route, requestId }
       if (answered && !response.writableFinished) record.aborted = true
-      log(record)
+      log?.(record)
     })
+    return context
   }
 
   function refuse(socket: HttpSocket, method: string, uri: string, status: number): void {
@@ -160,16 +162,11 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
   }
 
   return {
-    /** Handles a request: gives it its id, observes it, and passes it to the application. */
+    /** Handles a request: observes it, and passes it to the application. */
     handle: (request: IncomingMessage, response: ServerResponse): void => {
-      if (!log) {
-        observe(request, response)
-        app(request, response)
-        return
-      }
-      const context = identify(request, response)
-      observe(request, response, context.requestId)
-      requestContext.run(context, app, request, response)
+      const context = observe(request, response)
+      if (context) requestContext.run(context, app, request, response)
+      else app(request, response)
     },
 
     /** Listens to what the server refuses by itself, so that this is counted and logged, too. */
@@ -179,7 +176,7 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
         refuse(socket, request.method ?? '-', request.url ?? '-', 405)
       })
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-        observe(request, response, log && identify(request, response).requestId)
+        observe(request, response)
         const { body, headers } = refusalOf(417)
         response.writeHead(417, headers).end(body)
       })

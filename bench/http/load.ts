@@ -1,6 +1,6 @@
 /** A load that costs its own core as little as possible: raw sockets, one request at a time on each. */
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 export interface LoadOptions {
   port: number
@@ -15,6 +15,7 @@ export interface Load {
   close: () => void
 }
 
+const CLOSED = 'the server closed a connection'
 const HEAD_END = '\r\n\r\n'
 const HEAD = /^HTTP\/1\.1 200 .*\r\nContent-Length: (\d+)\r\n/is
 
@@ -36,38 +37,41 @@ export async function openLoad({ port, path, connections = 16 }: LoadOptions): P
 
   async function send(requests: number, onAnswer?: (milliseconds: number) => void): Promise<number> {
     let asked = 0
-    const start = performance.now()
-    await Promise.all(
-      sockets.map(async (socket) => {
-        let answer = ''
-        let sentAt = 0
-        await new Promise<void>((resolve, reject) => {
-          if (socket.destroyed) reject(new Error('the server closed a connection'))
-          function ask(): void {
-            if (asked++ >= requests) resolve()
-            else {
-              sentAt = performance.now()
-              socket.write(message)
-            }
+
+    async function talk(socket: Socket): Promise<void> {
+      if (socket.destroyed) throw new Error(CLOSED)
+      let answer = ''
+      let sentAt = 0
+      await new Promise<void>((resolve, reject) => {
+        function ask(): void {
+          if (asked++ >= requests) {
+            resolve()
+            return
           }
-          socket.on('error', reject)
-          socket.on('close', () => reject(new Error('the server closed a connection')))
-          socket.on('data', (text: Buffer | string) => {
-            answer += text as string
-            try {
-              if (!isWhole(answer)) return
-            } catch (error) {
-              reject(error)
-              return
-            }
-            answer = ''
-            onAnswer?.(performance.now() - sentAt)
-            ask()
-          })
+          sentAt = performance.now()
+          socket.write(message)
+        }
+        socket.on('error', reject)
+        socket.on('close', () => reject(new Error(CLOSED)))
+        socket.on('data', (text: string) => {
+          answer += text
+          try {
+            if (!isWhole(answer)) return
+          } catch (error) {
+            reject(error)
+            return
+          }
+          answer = ''
+          onAnswer?.(performance.now() - sentAt)
           ask()
-        }).finally(() => socket.removeAllListeners())
-      }),
-    )
+        })
+        ask()
+      })
+      socket.removeAllListeners()
+    }
+
+    const start = performance.now()
+    await Promise.all(sockets.map(talk))
     return (performance.now() - start) / 1000
   }
 

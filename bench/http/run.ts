@@ -14,12 +14,12 @@ import { openLoad } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 12)
-const REQUESTS = Number(process.env['BENCH_REQUESTS'] ?? 10_000)
+const TURNS = 20
+const TURN = Math.ceil(Number(process.env['BENCH_REQUESTS'] ?? 10_000) / TURNS)
+const REQUESTS = TURN * TURNS
 // A part of the names, to try some: the document then stays as it is.
 const ONLY = process.env['BENCH_ONLY']
 const WARM_UP = Math.min(5000, REQUESTS)
-const TURNS = 20
-const TURN = Math.ceil(REQUESTS / TURNS)
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
@@ -48,13 +48,13 @@ async function start({ name, logs }: (typeof variants)[number]) {
     run,
     async turn(): Promise<void> {
       const before = await subject.state()
-      run.seconds += (await load.send(TURN)) / (TURN * TURNS)
-      run.cpu += ((await subject.state()).cpu - before.cpu) / (TURN * TURNS)
+      run.seconds += (await load.send(TURN)) / REQUESTS
+      run.cpu += ((await subject.state()).cpu - before.cpu) / REQUESTS
     },
     async end(): Promise<void> {
       // A figure for something that did not do its work would be worth nothing.
       const { counted, lines } = await subject.totals()
-      const sent = WARM_UP + TURN * TURNS
+      const sent = WARM_UP + REQUESTS
       if (counted !== undefined && counted < sent) throw new Error(`${name} counted ${counted} of ${sent} requests`)
       if (logs && (lines ?? 0) < 1) throw new Error(`${name} has written no line`)
       load.close()

@@ -33,7 +33,7 @@ async function answeredUntil(stop: AbortSignal, prefix: string, answered: string
   await agent.destroy()
 }
 
-describe('the sample service, while it answers requests', { timeout: 300_000 }, () => {
+describe('the sample service, while it answers requests', () => {
   test.each([
     // The lines of one turn of the event loop go with a killed process: at most one of each connection.
     ['killed', 'SIGKILL', CLIENTS],

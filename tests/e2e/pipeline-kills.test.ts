@@ -46,7 +46,7 @@ const faults: Fault[] = [
   ],
 ]
 
-describe('of 30,000 lines each is in Loki once', { timeout: 300_000 }, () => {
+describe('of 30,000 lines each is in Loki once', () => {
   test.each(faults)('when %s', async (_what, name, fault) => {
     const service = freshService(name)
     const writer = await load(service)
@@ -60,7 +60,7 @@ describe('of 30,000 lines each is in Loki once', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a process that writes lines', { timeout: 300_000 }, () => {
+describe('a process that writes lines', () => {
   test('loses none that it has written when it is killed', async () => {
     const service = freshService('writer-killed')
     for (let n = 0; n < 3; n++) {

@@ -20,7 +20,7 @@ async function byClock(service: string, lines: number, environment: Record<strin
   expect(code).toBe(0)
 }
 
-describe('lines that a careless pipeline would lose, double or tear', { timeout: 300_000 }, () => {
+describe('lines that a careless pipeline would lose, double or tear', () => {
   test('line ends, pipes, escapes, control characters, invalid UTF-8, lone surrogates and 300 KB stay one line each', async () => {
     const service = freshService('awkward')
     const writer = await startWriter({ service, command: driver('awkward'), environment: { ROUNDS: '100' } })

@@ -57,7 +57,7 @@ const faults: Fault[] = [
   ],
 ]
 
-describe('of 30,000 lines each is in Loki once', { timeout: 300_000 }, () => {
+describe('of 30,000 lines each is in Loki once', () => {
   test.each(faults)('when %s', async (_what, name, fault) => {
     const service = freshService(name)
     const environment = { LOG_LINES_PER_SECOND: '2000', LOG_MAX_LINES: '30000', LOG_SEGMENT_BYTES: '262144' }
