@@ -67,19 +67,21 @@ const statusLabel = (status: number): string =>
 // The least a route can answer: what increase() must see from zero on.
 const SUCCESS: Record<string, string[]> = { POST: ['200', '201'], DELETE: ['200', '204'] }
 
-function addressOf(request: IncomingMessage, trustProxy: boolean): string {
-  const forwarded = trustProxy ? request.headers['x-forwarded-for'] : undefined
-  const claimed = Array.isArray(forwarded) ? forwarded.at(-1) : forwarded
-  return validAddress(claimed === undefined ? request.socket.remoteAddress : claimed.split(',').at(-1)?.trim())
+/** The client's address, or what a trusted proxy says it is; `-` where that is none. */
+function addressOf({ headers, socket }: IncomingMessage, trustProxy: boolean): string {
+  const forwarded = trustProxy ? headers['x-forwarded-for'] : undefined
+  if (forwarded === undefined) return remoteAddress(socket)
+  const claimed = [forwarded].flat().at(-1)?.split(',').at(-1)?.trim() ?? ''
+  return isIP(claimed) === 0 ? '-' : unmapped(claimed)
 }
+
+const remoteAddress = ({ remoteAddress: address = '-' }: Socket): string => unmapped(address)
 
 const MAPPED = '::ffff:'
 
-function validAddress(address: string | undefined): string {
-  if (address === undefined || isIP(address) === 0) return '-'
-  const mapped = address.startsWith(MAPPED) ? address.slice(MAPPED.length) : ''
-  return isIPv4(mapped) ? mapped : address
-}
+/** An IPv4 address in an IPv6 socket's clothes (`::ffff:10.0.0.1`) as itself. */
+const unmapped = (address: string): string =>
+  address.startsWith(MAPPED) && isIPv4(address.slice(MAPPED.length)) ? address.slice(MAPPED.length) : address
 
 /** Gives the request its id. */
 function identify(request: IncomingMessage, response: ServerResponse): RequestContext {
@@ -133,7 +135,7 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
 
   function refuse(socket: HttpSocket, method: string, uri: string, status: number): void {
     count(method, UNMATCHED, status, 0)
-    log?.({ method, uri, requestedBy: validAddress(socket.remoteAddress), status, durationMs: 0, route: UNMATCHED })
+    log?.({ method, uri, requestedBy: remoteAddress(socket), status, durationMs: 0, route: UNMATCHED })
     const { _httpMessage: response } = socket
     // Behind a request that is still being answered there is no place for another answer.
     if (response) {

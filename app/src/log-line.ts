@@ -16,7 +16,7 @@ interface Common {
   /** Microseconds since 1970-01-01T00:00:00Z. */
   time: number
   level: Level
-  requestId?: string
+  requestId?: string | undefined
 }
 
 /** What the code has to say. */
@@ -39,9 +39,9 @@ export interface RequestRecord extends Common {
   /** Milliseconds; three decimals are written. */
   durationMs: number
   /** The pattern that took the request (`/items/:id`), or `unmatched`. */
-  route?: string
+  route?: string | undefined
   /** The client went away after the status was sent and before the answer was whole. */
-  aborted?: boolean
+  aborted?: boolean | undefined
 }
 
 export type LogRecord = GeneralRecord | RequestRecord
@@ -123,13 +123,18 @@ function cut(escaped: string, limit: number): string {
   return `${escaped.slice(0, end)}…[cut ${total - kept} bytes]`
 }
 
-const short = (text: string): string => cut(escape(text), MAX_SHORT_TEXT_BYTES)
+// Most short texts are like this: nothing to escape, and nothing to cut.
+const PLAIN = /^[\w./:-]{1,256}$/
 
-// Twice: what says how much was cut has spaces of its own.
-const shortWord = (text: string): string => escapeSpaces(cut(escapeSpaces(escape(text)), MAX_SHORT_TEXT_BYTES))
+const short = (text: string): string => (PLAIN.test(text) ? text : cut(escape(text), MAX_SHORT_TEXT_BYTES))
+
+// Spaces twice: what says how much was cut has some of its own.
+const shortWord = (text: string): string =>
+  PLAIN.test(text) ? text : escapeSpaces(cut(escapeSpaces(escape(text)), MAX_SHORT_TEXT_BYTES))
 
 // No method has a colon (RFC 9110, section 5.6.2): that is what tells a request line from one that begins with "Module:".
-const methodWord = (text: string): string => shortWord(text).replaceAll(':', '\\u003a')
+const methodWord = (text: string): string =>
+  text.includes(':') ? shortWord(text).replaceAll(':', '\\u003a') : shortWord(text)
 
 let second = -1
 let secondText = ''

@@ -37,7 +37,7 @@ export interface LogOptions {
 }
 
 /** Makes the one log of a process: general lines by way of winston, request lines straight to the writer. */
-export function createLog({ writer, level = 'info', clock = createClock() }: LogOptions): Log {
+export function createLog({ writer, level: least = 'info', clock = createClock() }: LogOptions): Log {
   const counts = Object.fromEntries(LEVELS.map((name) => [name, 0])) as Record<Level, number>
 
   class LineTransport extends Transport {
@@ -63,15 +63,31 @@ export function createLog({ writer, level = 'info', clock = createClock() }: Log
   return {
     logger: winston.createLogger({
       levels: PRIORITIES,
-      level,
+      level: least,
       // The line is formatted once, by the transport.
       format: winston.format((info) => info)(),
       transports: [new LineTransport()],
     }) as unknown as Logger,
-    request(record) {
-      const name = levelOfStatus(record.status)
-      counts[name]++
-      writer.write(format({ ...record, kind: 'request', time: clock(), level: name }))
+    request({ method, uri, requestedBy, status, durationMs, route, aborted, requestId }) {
+      const level = levelOfStatus(status)
+      counts[level]++
+      const time = clock()
+      // Field by field: a spread costs as much as the formatting.
+      writer.write(
+        format({
+          kind: 'request',
+          time,
+          level,
+          method,
+          uri,
+          requestedBy,
+          status,
+          durationMs,
+          route,
+          aborted,
+          requestId,
+        }),
+      )
     },
     counts,
   }

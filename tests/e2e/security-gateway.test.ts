@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { run } from '../docker.ts'
 import { askFrom, containerOf, networkOf, type RawRequest } from './inside.ts'
@@ -141,6 +142,25 @@ const TRICKS = [
   'TRACE /ready',
 ]
 
+// A second request in the body of one that is passed on: where does the first end? Whoever sees another end than the gateway
+// takes the rest for a request that it has let through.
+const HIDDEN = 'GET /ingester/shutdown HTTP/1.1\r\nHost: loki:3100\r\n\r\n'
+const SMUGGLING: [headers: string, body: string][] = [
+  // Length and chunks; the probe adds the length of the whole body.
+  ['Transfer-Encoding: chunked', `0\r\n\r\n${HIDDEN}`],
+  ['Transfer-Encoding: chunked\nTransfer-Encoding: identity', `0\r\n\r\n${HIDDEN}`],
+  ['Transfer-Encoding: identity, chunked', `0\r\n\r\n${HIDDEN}`],
+  ['Transfer-Encoding: xchunked', `0\r\n\r\n${HIDDEN}`],
+  ['Transfer-Encoding : chunked', `0\r\n\r\n${HIDDEN}`],
+  ['Transfer-Encoding:\x0bchunked', `0\r\n\r\n${HIDDEN}`],
+  ['X: x\n Transfer-Encoding: chunked', `0\r\n\r\n${HIDDEN}`],
+  // Two lengths.
+  ['Content-Length: 0', HIDDEN],
+  ['Content-Length: +0', HIDDEN],
+  // No way to hide: the whole of it is the body.
+  ['X: x', HIDDEN],
+]
+
 const outcomes = async (requests: RawRequest[]): Promise<string[]> => {
   const statuses = await askFrom(networkOf('dashboards'), requests)
   return requests.map(({ head }, n) => `${statuses[n]} ${head.split('\n')[0]}`)
@@ -197,6 +217,19 @@ describe('the gateway, asked from the network of Grafana', () => {
     const results = await outcomes(TRICKS.map((head) => loki(head)))
     // Refused by the list, or by the server before it as no HTTP.
     expect(results.filter((result) => !/^(403|400|501) /.test(result))).toEqual([])
+    expect(await startedAt('loki')).toBe(before)
+    await eventually(30, async () => expect(await lokiLabelValues('job', '', now - 600_000, now)).toContain('app'))
+  })
+
+  test('lets no request through in the body of another', async () => {
+    const before = await startedAt('loki')
+    const requests = ['/ready', '/loki/api/v1/labels'].flatMap((path) =>
+      SMUGGLING.map(([headers, body]) => loki(`GET ${path}\nConnection: keep-alive\n${headers}`, body)),
+    )
+    const results = await outcomes(requests)
+    expect(results.filter((result) => !/^(200|400|501) /.test(result))).toEqual([])
+    // It would have ended within a second.
+    await sleep(2000)
     expect(await startedAt('loki')).toBe(before)
     await eventually(30, async () => expect(await lokiLabelValues('job', '', now - 600_000, now)).toContain('app'))
   })
