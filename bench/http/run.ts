@@ -8,7 +8,7 @@
  * changes with each turn: what is compared has seen the same machine.
  */
 import benchPackage from '../package.json' with { type: 'json' }
-import { circumstances, median, publish, quantile, table } from '../report.ts'
+import { circumstances, publish, quantile, table } from '../report.ts'
 import { pinSelf, startSubject } from './bench-process.ts'
 import { openLoad } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
@@ -27,24 +27,13 @@ const WARM_UP = 3 * REQUESTS
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
-interface Run {
+/** A turn of one process. */
+interface Turn {
   /** CPU time of the server's process, microseconds per request. */
   cpu: number
   /** Seconds per request. */
   seconds: number
 }
-
-/** One process: its turns, the quick ones. What else the machine does makes a turn slower and never quicker. */
-const settled = (turns: readonly Run[]): Run => ({
-  cpu: quantile(
-    turns.map(({ cpu }) => cpu),
-    0.25,
-  ),
-  seconds: quantile(
-    turns.map(({ seconds }) => seconds),
-    0.25,
-  ),
-})
 
 function shuffled<T>(values: readonly T[]): T[] {
   const order = values.map((value) => ({ value, place: Math.random() }))
@@ -58,7 +47,7 @@ async function start({ name, logs }: (typeof variants)[number]) {
   const subject = await startSubject(name, pinned)
   const load = await openLoad(subject)
   await load.send(WARM_UP)
-  const turns: Run[] = []
+  const turns: Turn[] = []
   return {
     name,
     turns,
@@ -79,44 +68,52 @@ async function start({ name, logs }: (typeof variants)[number]) {
   }
 }
 
-/** One run of every variant, by name. */
-async function measureRound(): Promise<Map<string, Run>> {
+/** The turns of one process of every variant, by name. */
+async function measureRound(): Promise<Map<string, Turn[]>> {
   const subjects = []
   for (const variant of shuffled(chosen)) subjects.push(await start(variant))
   for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
   for (const subject of subjects) await subject.end()
-  return new Map(subjects.map(({ name, turns }) => [name, settled(turns)]))
+  return new Map(subjects.map(({ name, turns }) => [name, turns]))
 }
 
-const rounds: Map<string, Run>[] = []
+const rounds: Map<string, Turn[]>[] = []
 for (let round = 1; round <= ROUNDS; round++) {
   const begun = performance.now()
   rounds.push(await measureRound())
   process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
 }
 
-const each = (name: string, figure: keyof Run): number[] => rounds.map((round) => round.get(name)?.[figure] ?? NaN)
-/** Bare Express' figure over a variant's, round by round. */
-const ratios = (name: string, figure: keyof Run): number[] =>
-  each(BARE, figure).map((bare, round) => bare / (each(name, figure)[round] ?? NaN))
+const turnsOf = (name: string): Turn[] => rounds.flatMap((round) => round.get(name) ?? [])
+/** What the machine does beside the run makes a turn slower and never quicker: the first quartile is the least disturbed. */
+const settled = (turns: readonly Turn[], figure: keyof Turn): number =>
+  quantile(
+    turns.map((turn) => turn[figure]),
+    0.25,
+  )
+/** Bare Express' figure over a variant's. */
+const ratio = (name: string, figure: keyof Turn): number =>
+  settled(turnsOf(BARE), figure) / settled(turnsOf(name), figure)
 
 const rows = chosen.map(({ name }) => {
-  const perCpu = ratios(name, 'cpu')
-  const cost = median(each(name, 'cpu'))
+  const cost = settled(turnsOf(name), 'cpu')
+  const bare = settled(turnsOf(BARE), 'cpu')
+  // How far its processes lie apart.
+  const each = rounds.map((round) => bare / settled(round.get(name) ?? [], 'cpu'))
   return [
     name,
-    median(perCpu).toFixed(2),
-    `${quantile(perCpu, 0.25).toFixed(2)} to ${quantile(perCpu, 0.75).toFixed(2)}`,
-    median(ratios(name, 'seconds')).toFixed(2),
+    ratio(name, 'cpu').toFixed(2),
+    `${quantile(each, 0.25).toFixed(2)} to ${quantile(each, 0.75).toFixed(2)}`,
+    ratio(name, 'seconds').toFixed(2),
     cost.toFixed(1),
-    (cost - median(each(BARE, 'cpu'))).toFixed(1),
+    (cost - bare).toFixed(1),
   ]
 })
-const head = ['', 'per CPU-second', 'middle half', 'throughput', 'µs per request', 'µs more than bare']
+const head = ['', 'per CPU-second', 'middle half of the processes', 'throughput', 'µs per request', 'µs more than bare']
 const result = table([head, ...rows])
 process.stdout.write(`${result}\n`)
 
-const control = median(ratios(CONTROL, 'cpu'))
+const control = ratio(CONTROL, 'cpu')
 if (Math.abs(control - 1) > NOISE) {
   process.stdout.write(
     `Too noisy to tell: the second bare server is at ${control.toFixed(3)} of the first, more than ${NOISE} away. ` +
