@@ -33,7 +33,7 @@ export function circumstances(command: string): string {
   const load = loadavg()[0]?.toFixed(1)
   return (
     `Measured on ${new Date().toISOString().slice(0, 10)} with \`${command}\`: ${first?.model.trim()}, ` +
-    `${cpus().length} cores, ${memory} GiB, ${type()} ${release()}, Node.js ${process.versions.node}; ` +
+    `${cpus().length} cores, ${memory} GiB, ${type()} ${release().split('-')[0]}, Node.js ${process.versions.node}; ` +
     `load average at the end ${load}.`
   )
 }

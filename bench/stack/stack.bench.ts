@@ -49,6 +49,12 @@ async function memory(): Promise<{ service: string; used: number; limit: number 
 
 test('the overview fills, and memory settles', async () => {
   const started = stack.healthyAt - stack.healthyAfterMs
+  // The service has no failures of its own, and a panel shows them.
+  await fetch(`${stack.urls.app}/faults`, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ errorRate: 0.2, durationSeconds: 5 }),
+  })
   const overview = readDashboards().find(({ dashboard }) => dashboard.uid === OVERVIEW)
   const queries = overview ? queriesOf(overview.dashboard).filter(({ source }) => source === 'panel') : []
   expect(queries.length).toBeGreaterThan(0)
@@ -61,7 +67,8 @@ test('the overview fills, and memory settles', async () => {
   const limits = containers.reduce((sum, { limit }) => sum + limit, 0)
   const result = [
     `All services were healthy ${(stack.healthyAfterMs / 1000).toFixed(0)} s after \`up\`, and every one of the ` +
-      `${queries.length} queries of the overview had data after ${full.toFixed(0)} s. ` +
+      `${queries.length} queries of the overview had data after ${full.toFixed(0)} s, ` +
+      `with faults on for 5 s so that there are failures to show. ` +
       `Memory ${SETTLE} s later:`,
     table([
       ['', 'MiB', 'limit, MiB'],
