@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { queriesOf, readDashboards } from '../../tests/dashboards.ts'
 import { run } from '../../tests/docker.ts'
 import { emptyOf } from '../../tests/e2e/queries.ts'
-import { compose, eventually, stack } from '../../tests/e2e/stack.ts'
+import { compose, eventually, failForAWhile, stack } from '../../tests/e2e/stack.ts'
 import { circumstances, publish, table } from '../report.ts'
 
 // Seconds after the panels are full: the first blocks, caches and connections are there.
@@ -49,12 +49,7 @@ async function memory(): Promise<{ service: string; used: number; limit: number 
 
 test('the overview fills, and memory settles', async () => {
   const started = stack.healthyAt - stack.healthyAfterMs
-  // The service has no failures of its own, and a panel shows them.
-  await fetch(`${stack.urls.app}/faults`, {
-    method: 'PUT',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ errorRate: 0.2, durationSeconds: 5 }),
-  })
+  await failForAWhile()
   const overview = readDashboards().find(({ dashboard }) => dashboard.uid === OVERVIEW)
   const queries = overview ? queriesOf(overview.dashboard).filter(({ source }) => source === 'panel') : []
   expect(queries.length).toBeGreaterThan(0)

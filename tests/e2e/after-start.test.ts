@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { queriesOf, readDashboards } from '../dashboards.ts'
 import { run } from '../docker.ts'
 import { emptyOf } from './queries.ts'
-import { compose, eventually, promQuery, stack } from './stack.ts'
+import { compose, eventually, failForAWhile, promQuery, stack } from './stack.ts'
 
 describe('after `docker compose up --wait`', () => {
   test('every service is healthy within 90 s', async () => {
@@ -13,12 +13,7 @@ describe('after `docker compose up --wait`', () => {
   })
 
   test('every query of the overview has rows 90 s later', async () => {
-    // The service has no failures of its own, and a panel shows them.
-    await fetch(`${stack.urls.app}/faults`, {
-      method: 'PUT',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ errorRate: 0.2, durationSeconds: 5 }),
-    })
+    await failForAWhile()
     const overview = readDashboards().find(({ dashboard }) => dashboard.uid === 'service-overview')
     expect(overview).toBeDefined()
     const queries = overview

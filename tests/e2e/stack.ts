@@ -9,6 +9,15 @@ export const stack = inject('stack')
 export const compose = (...args: string[]): Promise<Outcome> =>
   run('docker', [...stack.compose, ...args], { environment: stack.environment })
 
+/** Has some requests fail for five seconds: the service has no failures of its own, and a panel shows them. */
+export async function failForAWhile(): Promise<void> {
+  await fetch(`${stack.urls.app}/faults`, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ errorRate: 0.2, durationSeconds: 5 }),
+  })
+}
+
 /** Asks again every half second until `ask` returns without throwing; its last error after `seconds`. */
 export async function eventually<T>(seconds: number, ask: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + seconds * 1000
