@@ -1,5 +1,6 @@
 import { createServer, type ServerOptions } from 'node:http'
 import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import express, { Router, type Express } from 'express'
 import { request } from 'undici'
 import { describe, expect, test, vi } from 'vitest'
@@ -7,6 +8,7 @@ import { createHttpObserver, type HttpObserverOptions } from './http-observer.ts
 import { collector, counted, listen, message, open, send, series } from './http.test-support.ts'
 import { createMetrics } from './metrics.ts'
 import { notFound, problemHandler } from './problem.ts'
+import { requestContext } from './request-context.ts'
 import type { Logger } from './logger.ts'
 
 const silent = { error: () => {} } as unknown as Logger
@@ -478,6 +480,36 @@ describe('the id of a request', () => {
     expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/)
     await service.seen(1)
     expect(service.records[0]?.requestId).toBe(id)
+  })
+
+  test('is known to what a request starts, and to nothing else', async () => {
+    const said: [string, string | undefined][] = []
+    const say = (who: string): void => void said.push([who, requestContext.getStore()?.requestId])
+    const service = await observed((app) =>
+      app.get('/:name', async (incoming, response) => {
+        say(incoming.params.name)
+        await setImmediate()
+        say(incoming.params.name)
+        response.send('ok')
+        response.once('close', () => setTimeout(() => say(incoming.params.name), 5))
+      }),
+    )
+    const timer = setInterval(() => say('timer'), 1)
+    service.server.on('connection', (socket) => {
+      say('connection')
+      socket.once('close', () => say('connection'))
+    })
+    const target = (name: string) => `GET /${name} HTTP/1.1\r\nX-Request-Id: ${name}`
+    // Both are read in one callback.
+    const pipelined = `${target('a')}\r\nHost: test\r\n\r\n${message(target('b'))}`
+    await Promise.all([send(service.port, pipelined), send(service.port, message(target('c')))])
+    await send(service.port, message(target('d')))
+    await service.seen(4)
+    await vi.waitFor(() => expect(said.filter(([who]) => who.length === 1)).toHaveLength(4 * 3))
+    clearInterval(timer)
+    for (const [who, id] of said) expect([who, id]).toEqual([who, who.length === 1 ? who : undefined])
+    expect(said.filter(([who]) => who === 'connection')).toHaveLength(3 * 2)
+    expect(said.map(([who]) => who)).toContain('timer')
   })
 })
 
