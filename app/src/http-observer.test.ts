@@ -35,6 +35,9 @@ async function observed(build: (app: Express) => unknown, { server: serverOption
 
 type Service = Awaited<ReturnType<typeof observed>>
 
+/** The head of a request for `/<name>` whose id is its name, too. */
+const named = (name: string): string => `GET /${name} HTTP/1.1\r\nX-Request-Id: ${name}`
+
 const get = ({ port }: Service, target: string) => send(port, message(`GET ${target} HTTP/1.1`))
 
 const ok: express.RequestHandler = (_request, response) => void response.send('ok')
@@ -499,11 +502,10 @@ describe('the id of a request', () => {
       say('connection')
       socket.once('close', () => say('connection'))
     })
-    const target = (name: string) => `GET /${name} HTTP/1.1\r\nX-Request-Id: ${name}`
     // Both are read in one callback.
-    const pipelined = `${target('a')}\r\nHost: test\r\n\r\n${message(target('b'))}`
-    await Promise.all([send(service.port, pipelined), send(service.port, message(target('c')))])
-    await send(service.port, message(target('d')))
+    const pipelined = `${named('a')}\r\nHost: test\r\n\r\n${message(named('b'))}`
+    await Promise.all([send(service.port, pipelined), send(service.port, message(named('c')))])
+    await send(service.port, message(named('d')))
     await service.seen(4)
     await vi.waitFor(() => expect(said.filter(([who]) => who.length === 1)).toHaveLength(4 * 3))
     clearInterval(timer)

@@ -72,6 +72,27 @@ const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, n) => `line ${from + n}\n`)
 
 describe('lines', () => {
+  test('that are still to be made are made in their turn, in one write with the others', async () => {
+    const { writer, state, ...files } = createWriter()
+    const [first = '', second = '', third = '', fourth = ''] = numbered(0, 4)
+    let made = 0
+    const later = (line: string) => () => {
+      made++
+      return line
+    }
+    writer.write(first)
+    writer.write(later(second))
+    writer.write(third)
+    writer.write(later(fourth))
+    expect(made).toBe(0)
+    await turn()
+    expect([made, state.writes, files.text()]).toEqual([2, 1, numbered(0, 4).join('')])
+    writer.write(later('before the end\n'))
+    writer.close()
+    writer.write(later('after it\n'))
+    expect([made, files.text()]).toEqual([4, `${numbered(0, 4).join('')}before the end\nafter it\n`])
+  })
+
   test('of one turn of the event loop leave in one write, at its end', async () => {
     const { writer, state, ...files } = createWriter()
     for (const line of numbered(0, 100)) writer.write(line)
@@ -105,7 +126,7 @@ describe('lines', () => {
     expect(files.contents()).toEqual(['before\n', 'after\n'])
   })
 
-  test('of a burst do not wait in memory: at most 256 KiB and one line', () => {
+  test('of a burst do not wait in memory: at most 256', () => {
     const { writer, ...files } = createWriter({ segmentBytes: 1024 ** 3, budgetBytes: 1024 ** 4 })
     const line = `${'x'.repeat(1023)}\n`
     for (let n = 0; n < 10_000; n++) writer.write(line)

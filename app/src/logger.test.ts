@@ -5,7 +5,10 @@ import { requestContext } from './request-context.ts'
 
 function createTestLog(options: Partial<LogOptions> = {}) {
   const lines: string[] = []
-  const log = createLog({ writer: { write: (line) => void lines.push(line) }, ...options })
+  const log = createLog({
+    writer: { write: (line) => void lines.push(typeof line === 'string' ? line : line()) },
+    ...options,
+  })
   return { ...log, lines, records: () => lines.map((line) => parse(line)) }
 }
 

@@ -73,7 +73,7 @@ export function createLog({ writer, level: least = 'info', clock = createClock()
       counts[level]++
       const time = clock()
       // Field by field: a spread costs as much as the formatting.
-      writer.write(
+      writer.write(() =>
         format({
           kind: 'request',
           time,

@@ -12,7 +12,7 @@ import { createServer, type ServerDependencies } from './server.ts'
 async function started(config: Partial<ServerDependencies['config']> = {}) {
   const lines: string[] = []
   const state = { ready: true }
-  const log = createLog({ writer: { write: (line) => void lines.push(line) } })
+  const log = createLog({ writer: { write: (line) => void lines.push(typeof line === 'string' ? line : line()) } })
   const metrics = createMetrics({ version: '1.2.3', lineCounts: log.counts })
   const server = createServer({
     config: { ...readConfig({}), ...config },
