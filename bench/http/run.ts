@@ -8,7 +8,7 @@
  * changes with each turn: what is compared has seen the same machine.
  */
 import benchPackage from '../package.json' with { type: 'json' }
-import { circumstances, publish, quantile, table } from '../report.ts'
+import { circumstances, median, publish, quantile, table } from '../report.ts'
 import { pinSelf, startSubject } from './bench-process.ts'
 import { openLoad } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
@@ -21,9 +21,10 @@ const REQUESTS = TURN * TURNS
 const ONLY = process.env['BENCH_ONLY']
 /** The page tells of whole runs. */
 const isWhole = ['BENCH_ROUNDS', 'BENCH_REQUESTS', 'BENCH_ONLY'].every((name) => process.env[name] === undefined)
-// A service runs for days. V8 is done with compiling after about this many requests; the first thousands cost twice as
-// much in every variant.
-const WARM_UP = 3 * REQUESTS
+// A service runs for days. V8 is done with compiling after about this many turns; the first thousands of requests cost
+// twice as much in every variant. They are taken in turns, too: what is warm and then waits for a minute, while others
+// are warmed up, gives its compiled code and its heap back, and was up to a quarter dearer than what was started last.
+const WARM_UP_TURNS = 3 * TURNS
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
@@ -46,20 +47,20 @@ const pinned = pinSelf()
 async function start({ name, logs }: (typeof variants)[number]) {
   const subject = await startSubject(name, pinned)
   const load = await openLoad(subject)
-  await load.send(WARM_UP)
   const turns: Turn[] = []
+  let sent = 0
   return {
     name,
     turns,
-    async turn(): Promise<void> {
+    async turn(counts: boolean): Promise<void> {
       const before = await subject.state()
       const seconds = (await load.send(TURN)) / TURN
-      turns.push({ seconds, cpu: ((await subject.state()).cpu - before.cpu) / TURN })
+      sent += TURN
+      if (counts) turns.push({ seconds, cpu: ((await subject.state()).cpu - before.cpu) / TURN })
     },
     async end(): Promise<void> {
       // A figure for something that did not do its work would be worth nothing.
       const { counted, lines } = await subject.totals()
-      const sent = WARM_UP + REQUESTS
       if (counted !== undefined && counted < sent) throw new Error(`${name} counted ${counted} of ${sent} requests`)
       if (logs && (lines ?? 0) < 1) throw new Error(`${name} has written no line`)
       load.close()
@@ -72,7 +73,8 @@ async function start({ name, logs }: (typeof variants)[number]) {
 async function measureRound(): Promise<Map<string, Turn[]>> {
   const subjects = []
   for (const variant of shuffled(chosen)) subjects.push(await start(variant))
-  for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
+  for (let turn = 0; turn < WARM_UP_TURNS + TURNS; turn++)
+    for (const subject of shuffled(subjects)) await subject.turn(turn >= WARM_UP_TURNS)
   for (const subject of subjects) await subject.end()
   return new Map(subjects.map(({ name, turns }) => [name, turns]))
 }
@@ -84,36 +86,38 @@ for (let round = 1; round <= ROUNDS; round++) {
   process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
 }
 
-const turnsOf = (name: string): Turn[] => rounds.flatMap((round) => round.get(name) ?? [])
-/** What the machine does beside the run makes a turn slower and never quicker: the first quartile is the least disturbed. */
-const settled = (turns: readonly Turn[], figure: keyof Turn): number =>
-  quantile(
-    turns.map((turn) => turn[figure]),
-    0.25,
-  )
-/** Bare Express' figure over a variant's. */
-const ratio = (name: string, figure: keyof Turn): number =>
-  settled(turnsOf(BARE), figure) / settled(turnsOf(name), figure)
+/** Each turn of a variant in a round, with bare Express' in the same order of turns: less than a second lies between. */
+const pairsOf = (round: Map<string, Turn[]>, name: string): { bare: Turn; its: Turn }[] => {
+  const bareTurns = round.get(BARE) ?? []
+  return (round.get(name) ?? []).flatMap((its, turn) => {
+    const bare = bareTurns[turn]
+    return bare ? [{ bare, its }] : []
+  })
+}
+/** Bare Express' figure over a variant's. The pace of a machine drifts over a run: only pairs are compared. */
+const ratio = (pairs: { bare: Turn; its: Turn }[], figure: keyof Turn): number =>
+  median(pairs.map(({ bare, its }) => bare[figure] / its[figure]))
+
+const allPairsOf = (name: string) => rounds.flatMap((round) => pairsOf(round, name))
 
 const rows = chosen.map(({ name }) => {
-  const cost = settled(turnsOf(name), 'cpu')
-  const bare = settled(turnsOf(BARE), 'cpu')
+  const pairs = allPairsOf(name)
   // How far its processes lie apart.
-  const each = rounds.map((round) => bare / settled(round.get(name) ?? [], 'cpu'))
+  const each = rounds.map((round) => ratio(pairsOf(round, name), 'cpu'))
   return [
     name,
-    ratio(name, 'cpu').toFixed(2),
+    ratio(pairs, 'cpu').toFixed(2),
     `${quantile(each, 0.25).toFixed(2)} to ${quantile(each, 0.75).toFixed(2)}`,
-    ratio(name, 'seconds').toFixed(2),
-    cost.toFixed(1),
-    (cost - bare).toFixed(1),
+    ratio(pairs, 'seconds').toFixed(2),
+    median(pairs.map(({ its }) => its.cpu)).toFixed(1),
+    median(pairs.map(({ bare, its }) => its.cpu - bare.cpu)).toFixed(1),
   ]
 })
 const head = ['', 'per CPU-second', 'middle half of the processes', 'throughput', 'µs per request', 'µs more than bare']
 const result = table([head, ...rows])
 process.stdout.write(`${result}\n`)
 
-const control = ratio(CONTROL, 'cpu')
+const control = ratio(allPairsOf(CONTROL), 'cpu')
 if (Math.abs(control - 1) > NOISE) {
   process.stdout.write(
     `Too noisy to tell: the second bare server is at ${control.toFixed(3)} of the first, more than ${NOISE} away. ` +
@@ -127,7 +131,7 @@ if (Math.abs(control - 1) > NOISE) {
     [
       result,
       `${circumstances('make bench')} ${ROUNDS} fresh processes of each; ${REQUESTS.toLocaleString('en')} requests to ` +
-        `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
+        `each in ${TURNS} turns, shuffled, after ${(WARM_UP_TURNS * TURN).toLocaleString('en')} to warm up, over 16 connections; ` +
         `${pinned ? 'the server on one core, the load on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,
       `Versions: ${versions.join(', ')}.`,
