@@ -22,8 +22,8 @@ const ONLY = process.env['BENCH_ONLY']
 /** The page tells of whole runs. */
 const isWhole = ['BENCH_ROUNDS', 'BENCH_REQUESTS', 'BENCH_ONLY'].every((name) => process.env[name] === undefined)
 // A service runs for days. V8 is done with compiling after about this many turns; the first thousands of requests cost
-// twice as much in every variant. They are taken in turns, too: what is warm and then waits for a minute, while others
-// are warmed up, gives its compiled code and its heap back, and was up to a quarter dearer than what was started last.
+// twice as much in every variant. They are taken in turns, too: of 26 processes that were warmed up one after the other,
+// those that then waited longest were a quarter dearer than the last.
 const WARM_UP_TURNS = 3 * TURNS
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
