@@ -14,6 +14,7 @@ import {
 } from '../app/src/duration-histogram.ts'
 import { createHttpObserver } from '../app/src/http-observer.ts'
 import { format } from '../app/src/log-line.ts'
+import { textOf } from '../app/src/log-writer.ts'
 import { createLog } from '../app/src/logger.ts'
 import { createMetrics } from '../app/src/metrics.ts'
 import { circumstances, median, publish, table } from './report.ts'
@@ -161,7 +162,7 @@ function observed(count: number) {
   const router = express()
   for (let n = 0; n < count; n++) router.get(`/resource-${n}/:id`, () => {})
   const routes = (router.router as unknown as { stack: { route: object }[] }).stack.map(({ route }) => route)
-  const log = createLog({ writer: { write: (line) => (sink += (typeof line === 'string' ? line : line()).length) } })
+  const log = createLog({ writer: { write: (line) => (sink += textOf(line).length) } })
   const metrics = createMetrics({ version: '0', lineCounts: log.counts })
   let asked = 0
   // In place of Express, whose own search for a route grows with their number: each request takes the next one.

@@ -167,8 +167,8 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
     /** Handles a request: observes it, and passes it to the application. */
     handle: (request: IncomingMessage, response: ServerResponse): void => {
       const context = observe(request, response)
-      // Not `run`: that makes two contexts, this one and, to end it, a copy of the one before, and this is the costliest
-      // thing here. Nothing has to be ended: a request is all that Node handles in one of its callbacks.
+      // Not `run`: that makes two contexts, this one and, to end it, a copy of the one before. Nothing has to be ended:
+      // Node does that after each of its callbacks, and a second request in the same one enters its own.
       if (context) requestContext.enterWith(context)
       app(request, response)
     },

@@ -39,12 +39,17 @@ export interface LogWriterOptions {
   writeBytes?: (descriptor: number, bytes: Uint8Array, offset: number, length: number) => number
 }
 
+/** A line, its `\n` included, or what makes it. */
+export type Line = string | (() => string)
+
+export const textOf = (line: Line): string => (typeof line === 'string' ? line : line())
+
 export interface LogWriter {
   /**
-   * Queues one line, its `\n` included, or what makes it; it is in the kernel by the end of this turn of the event loop.
+   * Queues one line; it is in the kernel by the end of this turn of the event loop.
    * Lines made one after another then cost less than those made between two requests, when other code was running.
    */
-  write: (line: string | (() => string)) => void
+  write: (line: Line) => void
   /** Writes what is queued now. */
   flush: () => void
   /** Writes what is queued and closes the segment; later lines are written at once. */
@@ -133,7 +138,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   let segments = 0
   let descriptor: number | undefined
   let size = 0
-  let queue: (string | (() => string))[] = []
+  let queue: Line[] = []
   let scheduled = false
   let closed = false
   let droppedSinceFailure = 0
@@ -173,14 +178,14 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     const lines = queue
     if (lines.length === 0) return
     queue = []
-    let text = ''
-    for (const line of lines) text += typeof line === 'string' ? line : line()
-    const bytes = Buffer.from(text)
     if (retryAt !== undefined && now() < retryAt) {
       onDropped?.(lines.length)
       droppedSinceFailure += lines.length
       return
     }
+    let text = ''
+    for (const line of lines) text += textOf(line)
+    const bytes = Buffer.from(text)
     let written = 0
     try {
       while (written < bytes.length) {

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { parse } from './log-line.ts'
+import { textOf } from './log-writer.ts'
 import { createLog, type LogOptions } from './logger.ts'
 import { requestContext } from './request-context.ts'
 
 function createTestLog(options: Partial<LogOptions> = {}) {
   const lines: string[] = []
   const log = createLog({
-    writer: { write: (line) => void lines.push(typeof line === 'string' ? line : line()) },
+    writer: { write: (line) => void lines.push(textOf(line)) },
     ...options,
   })
   return { ...log, lines, records: () => lines.map((line) => parse(line)) }

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { readConfig } from './config.ts'
 import { counted, listen, message, send, series } from './http.test-support.ts'
 import { parse, type LogRecord } from './log-line.ts'
+import { textOf } from './log-writer.ts'
 import { createLog } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
@@ -12,7 +13,7 @@ import { createServer, type ServerDependencies } from './server.ts'
 async function started(config: Partial<ServerDependencies['config']> = {}) {
   const lines: string[] = []
   const state = { ready: true }
-  const log = createLog({ writer: { write: (line) => void lines.push(typeof line === 'string' ? line : line()) } })
+  const log = createLog({ writer: { write: (line) => void lines.push(textOf(line)) } })
   const metrics = createMetrics({ version: '1.2.3', lineCounts: log.counts })
   const server = createServer({
     config: { ...readConfig({}), ...config },
