@@ -84,8 +84,8 @@ const unmapped = (address: string): string =>
   address.startsWith(MAPPED) && isIPv4(address.slice(MAPPED.length)) ? address.slice(MAPPED.length) : address
 
 /** Gives the request its id. */
-function identify(request: IncomingMessage, response: ServerResponse): RequestContext {
-  const requestId = requestIdOf(request.headers['x-request-id'])
+function identify(request: IncomingMessage, response: ServerResponse, now: number): RequestContext {
+  const requestId = requestIdOf(request.headers['x-request-id'], now)
   // Node looks names up in lower case, and this one is there already.
   response.setHeader('x-request-id', requestId)
   return { requestId }
@@ -108,9 +108,9 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
 
   /** Gives the request its id, where there is a log, and sees it to its end unless it is ignored. */
   function observe(request: IncomingMessage, response: ServerResponse): RequestContext | undefined {
-    const context = log && identify(request, response)
-    if (isIgnored(request)) return context
     const start = performance.now()
+    const context = log && identify(request, response, start)
+    if (isIgnored(request)) return context
     const uri = request.url ?? '-'
     // Read now: after an abort the socket no longer knows.
     const requestedBy = log ? addressOf(request, trustProxy) : '-'
@@ -124,11 +124,18 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
       const route = routes.patternOf((request as { route?: object }).route) ?? UNMATCHED
       const method = request.method ?? '-'
       count(method, route, status, durationMs)
-      if (!context) return
-      const { requestId } = context
-      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route, requestId }
+      if (!log) return
+      const record: ObservedRequest = {
+        method,
+        uri,
+        requestedBy,
+        status,
+        durationMs,
+        route,
+        requestId: context?.requestId,
+      }
       if (answered && !response.writableFinished) record.aborted = true
-      log?.(record)
+      log(record)
     })
     return context
   }
