@@ -247,6 +247,24 @@ describe('lines of older services', () => {
   })
 })
 
+test('a line has a date that exists, in every year of four centuries', () => {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const read: string[] = []
+  const existing: string[] = []
+  for (let year = 1900; year < 2300; year++) {
+    for (let month = 0; month <= 13; month++) {
+      for (const day of [0, 1, 28, 29, 30, 31, 32]) {
+        const date = `${year}-${two(month)}-${two(day)}`
+        const time = new Date(Date.UTC(year, month - 1, day))
+        if (time.getUTCMonth() === month - 1 && time.getUTCDate() === day) existing.push(date)
+        if (parse(`${date}T00:00:00Z | INFO | Module: - | Function: - | -`)?.time === time.getTime() * 1000)
+          read.push(date)
+      }
+    }
+  }
+  expect(read).toEqual(existing)
+})
+
 describe('promtail/samples.json', () => {
   interface Sample {
     name: string

@@ -184,7 +184,9 @@ export function format(record: LogRecord): string {
 
 const LEVEL_ALIASES: Record<string, Level> = { WARNING: 'WARN', CRITICAL: 'FATAL' }
 
-const TIME = String.raw`(?<timestamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))`
+// Dates that exist, and no others: 31 days, 30, 28, and the 29 February of leap years.
+const DATE = String.raw`(?:\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))|(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)`
+const TIME = String.raw`(?<timestamp>${DATE}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))`
 const LEVEL = '(?<level>DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)'
 const REQUEST_ID = String.raw`(?: \| Request: (?<request_id>[^|]*))?`
 
@@ -202,9 +204,6 @@ export const REQUEST_LINE = new RegExp(
 
 function parseTime(text: string): number {
   const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.+)$/.exec(text) ?? []
-  // Date.parse takes 30 February for 2 March, and hour 24 for the next day's first.
-  const local = Date.parse(`${seconds}Z`)
-  if (Number.isNaN(local) || !new Date(local).toISOString().startsWith(seconds)) return NaN
   return Date.parse(seconds + zone) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
 }
 
@@ -218,10 +217,8 @@ export function parse(line: string): LogRecord | undefined {
   const groups = (GENERAL_LINE.exec(text) ?? REQUEST_LINE.exec(text))?.groups as
     Record<string, string | undefined> | undefined
   if (!groups) return undefined
-  const time = parseTime(groups['timestamp'] ?? '')
-  if (Number.isNaN(time)) return undefined
   const level = groups['level'] ?? ''
-  const common: Common = { time, level: LEVEL_ALIASES[level] ?? (level as Level) }
+  const common: Common = { time: parseTime(groups['timestamp'] ?? ''), level: LEVEL_ALIASES[level] ?? (level as Level) }
   if (groups['request_id'] !== undefined) common.requestId = unescape(groups['request_id'])
   if (groups['method'] === undefined) {
     return {

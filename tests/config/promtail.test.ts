@@ -47,9 +47,11 @@ describe('promtail/promtail.yml', () => {
     expect(metadata).toEqual(groups)
   })
 
-  it('makes labels of job, kind, level and filename alone', () => {
-    const labels = valuesOf('labels', config).flatMap((names) => Object.keys(names as object))
-    expect(labels.toSorted()).toEqual(['__path__', 'filename', 'job', 'kind', 'level'])
+  // `status` does not stay: the labels of what Promtail sends are compared below.
+  it('makes labels of job, kind, level and filename alone, and of status to tell the kind', () => {
+    const stages = ['labels', 'static_labels'].flatMap((stage) => valuesOf(stage, config))
+    const labels = new Set(stages.flatMap((names) => Object.keys(names as object)))
+    expect(labels).toEqual(new Set(['__path__', 'filename', 'job', 'kind', 'level', 'status']))
   })
 })
 
