@@ -247,8 +247,9 @@ describe('lines of older services', () => {
   })
 })
 
+const two = (value: number): string => String(value).padStart(2, '0')
+
 test('a line has a date that exists, in every year of four centuries', () => {
-  const two = (value: number): string => String(value).padStart(2, '0')
   const read: string[] = []
   const existing: string[] = []
   for (let year = 1900; year < 2300; year++) {
