@@ -125,15 +125,8 @@ export function createHttpObserver({ app, metrics, log, ignoredPaths = [], trust
       const method = request.method ?? '-'
       count(method, route, status, durationMs)
       if (!log) return
-      const record: ObservedRequest = {
-        method,
-        uri,
-        requestedBy,
-        status,
-        durationMs,
-        route,
-        requestId: context?.requestId,
-      }
+      const requestId = context?.requestId
+      const record: ObservedRequest = { method, uri, requestedBy, status, durationMs, route, requestId }
       if (answered && !response.writableFinished) record.aborted = true
       log(record)
     })

@@ -25,6 +25,8 @@ const isWhole = ['BENCH_ROUNDS', 'BENCH_REQUESTS', 'BENCH_ONLY'].every((name) =>
 // twice as much in every variant. They are taken in turns, too: of 26 processes that were warmed up one after the other,
 // those that then waited longest were a quarter dearer than the last.
 const WARM_UP_TURNS = 3 * TURNS
+// One more, at the start of each process.
+const WARM_UP = (1 + WARM_UP_TURNS) * TURN
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
@@ -50,19 +52,19 @@ async function start({ name, logs }: (typeof variants)[number]) {
   const turns: Turn[] = []
   // A connection that never asks is closed after a minute, and starting the others takes longer.
   await load.send(TURN)
-  let sent = TURN
   return {
     name,
     turns,
-    async turn(counts: boolean): Promise<void> {
+    warmUp: () => load.send(TURN),
+    async turn(): Promise<void> {
       const before = await subject.state()
       const seconds = (await load.send(TURN)) / TURN
-      sent += TURN
-      if (counts) turns.push({ seconds, cpu: ((await subject.state()).cpu - before.cpu) / TURN })
+      turns.push({ seconds, cpu: ((await subject.state()).cpu - before.cpu) / TURN })
     },
     async end(): Promise<void> {
       // A figure for something that did not do its work would be worth nothing.
       const { counted, lines } = await subject.totals()
+      const sent = WARM_UP + REQUESTS
       if (counted !== undefined && counted < sent) throw new Error(`${name} counted ${counted} of ${sent} requests`)
       if (logs && (lines ?? 0) < 1) throw new Error(`${name} has written no line`)
       load.close()
@@ -75,8 +77,8 @@ async function start({ name, logs }: (typeof variants)[number]) {
 async function measureRound(): Promise<Map<string, Turn[]>> {
   const subjects = []
   for (const variant of shuffled(chosen)) subjects.push(await start(variant))
-  for (let turn = 0; turn < WARM_UP_TURNS + TURNS; turn++)
-    for (const subject of shuffled(subjects)) await subject.turn(turn >= WARM_UP_TURNS)
+  for (let turn = 0; turn < WARM_UP_TURNS; turn++) for (const subject of shuffled(subjects)) await subject.warmUp()
+  for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
   for (const subject of subjects) await subject.end()
   return new Map(subjects.map(({ name, turns }) => [name, turns]))
 }
@@ -133,7 +135,7 @@ if (Math.abs(control - 1) > NOISE) {
     [
       result,
       `${circumstances('make bench')} ${ROUNDS} fresh processes of each; ${REQUESTS.toLocaleString('en')} requests to ` +
-        `each in ${TURNS} turns, shuffled, after ${((WARM_UP_TURNS + 1) * TURN).toLocaleString('en')} to warm up, over 16 connections; ` +
+        `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
         `${pinned ? 'the server on one core, the load on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,
       `Versions: ${versions.join(', ')}.`,
