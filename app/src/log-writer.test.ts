@@ -147,6 +147,16 @@ describe('lines', () => {
     expect(state.dropped).toBe(0)
   })
 
+  test('of a short turn hold nothing of a long one before it, however long that was', () => {
+    const { writer, ...files } = createWriter({ segmentBytes: 1024 ** 3, budgetBytes: 1024 ** 4 })
+    const turns = [1, 60_000, 2, 21_845, 21_846, 3].map((length) => `${'é'.repeat(length)}😀\n`)
+    for (const line of turns) {
+      writer.write(line)
+      writer.flush()
+    }
+    expect(files.text()).toBe(turns.join(''))
+  })
+
   test('of a process that is killed are in the file once their turn is over', async () => {
     const directory = temporaryFolder()
     const code = `

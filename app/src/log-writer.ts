@@ -64,6 +64,8 @@ export class LogFolderError extends Error {
 // What may wait for the end of the turn: a burst writes earlier instead of growing.
 const QUEUE_LINES = 256
 const RETRY_MS = 1000
+// Most turns' lines fit into this; a buffer for each would be more for the garbage collector than they are themselves.
+const KEPT_BYTES = 64 * 1024
 const NEWLINE = 10
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -123,8 +125,8 @@ function countLines(bytes: Uint8Array, length: number): number {
 }
 
 /** Where the whole records from `start` on end that fit into `room` bytes; `start` when not even one does. */
-function endOfRecords(bytes: Buffer, start: number, room: number): number {
-  if (bytes.length - start <= room) return bytes.length
+function endOfRecords(bytes: Buffer, start: number, length: number, room: number): number {
+  if (length - start <= room) return length
   return room > 0 ? Math.max(start, bytes.lastIndexOf(NEWLINE, start + room - 1) + 1) : start
 }
 
@@ -138,6 +140,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   let segments = 0
   let descriptor: number | undefined
   let size = 0
+  const kept = Buffer.allocUnsafeSlow(KEPT_BYTES)
   let queue: Line[] = []
   let scheduled = false
   let closed = false
@@ -185,14 +188,16 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     }
     let text = ''
     for (const line of lines) text += textOf(line)
-    const bytes = Buffer.from(text)
+    // A character takes three bytes at most.
+    const bytes = text.length * 3 <= kept.length ? kept : Buffer.allocUnsafe(text.length * 3)
+    const length = bytes.write(text)
     let written = 0
     try {
-      while (written < bytes.length) {
-        if (size > 0 && endOfRecords(bytes, written, segmentBytes - size) === written) closeSegment()
-        let end = endOfRecords(bytes, written, segmentBytes - size)
+      while (written < length) {
+        if (size > 0 && endOfRecords(bytes, written, length, segmentBytes - size) === written) closeSegment()
+        let end = endOfRecords(bytes, written, length, segmentBytes - size)
         // A record larger than a segment has one of its own.
-        if (end === written) end = bytes.indexOf(NEWLINE, written) + 1 || bytes.length
+        if (end === written) end = Math.min(bytes.indexOf(NEWLINE, written) + 1 || length, length)
         descriptor ??= openSegment()
         while (written < end) {
           const taken = writeBytes(descriptor, bytes, written, end - written)

@@ -24,7 +24,7 @@ const isWhole = ['BENCH_ROUNDS', 'BENCH_REQUESTS', 'BENCH_ONLY'].every((name) =>
 // A service runs for days. V8 is done with compiling after about this many turns; the first thousands of requests cost
 // twice as much in every variant. They are taken in turns, too: of 26 processes that were warmed up one after the other,
 // those that then waited longest were a quarter dearer than the last.
-const WARM_UP_TURNS = 3 * TURNS
+const WARM_UP_TURNS = 5 * TURNS
 // One more, at the start of each process.
 const WARM_UP = (1 + WARM_UP_TURNS) * TURN
 /** How far a second bare server may be from the first for the run to tell anything. */
