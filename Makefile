@@ -94,7 +94,7 @@ faults: node_modules ## Break every part of the log pipeline in turn and count t
 	@$(NPM) run test:faults
 
 .PHONY: bench
-bench: node_modules bench/node_modules ## Measure what observing costs a request, beside what else one could use; takes 30 minutes
+bench: node_modules bench/node_modules ## Measure what observing costs a request, beside what else one could use; takes 15 to 60 minutes
 	@$(NPM) --prefix bench run http
 	@$(NPM) --prefix bench run micro
 

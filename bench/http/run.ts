@@ -4,8 +4,8 @@
  *     npm run http        (make bench; BENCH_ROUNDS, BENCH_REQUESTS and BENCH_ONLY make it shorter)
  *
  * How well one process does is a matter of luck, so each round has a fresh process of every variant. And how fast a
- * machine is changes within seconds, so within a round they take turns of a few hundred requests, in an order that
- * changes with each turn: what is compared has seen the same machine.
+ * machine is changes within seconds, so within a round they take turns of a thousand requests, in an order that changes
+ * with each turn: what is compared has seen the same machine.
  */
 import benchPackage from '../package.json' with { type: 'json' }
 import { circumstances, median, publish, quantile, table } from '../report.ts'
@@ -15,7 +15,9 @@ import { BARE, CONTROL, variants } from './variants.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 10)
 const TURNS = 20
-const TURN = Math.ceil(Number(process.env['BENCH_REQUESTS'] ?? 5000) / TURNS)
+// Long enough for some collections of garbage: with 250 requests a turn had one or none, and a median of turns left out
+// what that costs.
+const TURN = Math.ceil(Number(process.env['BENCH_REQUESTS'] ?? 20_000) / TURNS)
 const REQUESTS = TURN * TURNS
 // A part of the names, to try some.
 const ONLY = process.env['BENCH_ONLY']
@@ -24,17 +26,16 @@ const isWhole = ['BENCH_ROUNDS', 'BENCH_REQUESTS', 'BENCH_ONLY'].every((name) =>
 // A service runs for days. V8 is done with compiling after about this many turns; the first thousands of requests cost
 // twice as much in every variant. They are taken in turns, too: of 26 processes that were warmed up one after the other,
 // those that then waited longest were a quarter dearer than the last.
-const WARM_UP_TURNS = 5 * TURNS
+const WARM_UP_TURNS = 24
 // One more, at the start of each process.
 const WARM_UP = (1 + WARM_UP_TURNS) * TURN
 /** How far a second bare server may be from the first for the run to tell anything. */
 const NOISE = 0.02
 
-/** A turn of one process. */
-interface Turn {
-  /** CPU time of the server's process, microseconds per request. */
+/** What a request cost one process, over all its turns. */
+interface Cost {
+  /** CPU time of the server's process, microseconds. */
   cpu: number
-  /** Seconds per request. */
   seconds: number
 }
 
@@ -49,17 +50,17 @@ const pinned = pinSelf()
 async function start({ name, logs }: (typeof variants)[number]) {
   const subject = await startSubject(name, pinned)
   const load = await openLoad(subject)
-  const turns: Turn[] = []
+  const cost: Cost = { cpu: 0, seconds: 0 }
   // A connection that never asks is closed after a minute, and starting the others takes longer.
   await load.send(TURN)
   return {
     name,
-    turns,
+    cost,
     warmUp: () => load.send(TURN),
     async turn(): Promise<void> {
       const before = await subject.state()
-      const seconds = (await load.send(TURN)) / TURN
-      turns.push({ seconds, cpu: ((await subject.state()).cpu - before.cpu) / TURN })
+      cost.seconds += (await load.send(TURN)) / REQUESTS
+      cost.cpu += ((await subject.state()).cpu - before.cpu) / REQUESTS
     },
     async end(): Promise<void> {
       // A figure for something that did not do its work would be worth nothing.
@@ -73,55 +74,46 @@ async function start({ name, logs }: (typeof variants)[number]) {
   }
 }
 
-/** The turns of one process of every variant, by name. */
-async function measureRound(): Promise<Map<string, Turn[]>> {
+/** What one process of every variant cost, by name. */
+async function measureRound(): Promise<Map<string, Cost>> {
   const subjects = []
   for (const variant of shuffled(chosen)) subjects.push(await start(variant))
   for (let turn = 0; turn < WARM_UP_TURNS; turn++) for (const subject of shuffled(subjects)) await subject.warmUp()
   for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
   for (const subject of subjects) await subject.end()
-  return new Map(subjects.map(({ name, turns }) => [name, turns]))
+  return new Map(subjects.map(({ name, cost }) => [name, cost]))
 }
 
-const rounds: Map<string, Turn[]>[] = []
+const rounds: Map<string, Cost>[] = []
 for (let round = 1; round <= ROUNDS; round++) {
   const begun = performance.now()
   rounds.push(await measureRound())
   process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
 }
 
-/** Each turn of a variant in a round, with bare Express' in the same order of turns: less than a second lies between. */
-const pairsOf = (round: Map<string, Turn[]>, name: string): { bare: Turn; its: Turn }[] => {
-  const bareTurns = round.get(BARE) ?? []
-  return (round.get(name) ?? []).flatMap((its, turn) => {
-    const bare = bareTurns[turn]
-    return bare ? [{ bare, its }] : []
-  })
-}
-/** Bare Express' figure over a variant's. The pace of a machine drifts over a run: only pairs are compared. */
-const ratio = (pairs: { bare: Turn; its: Turn }[], figure: keyof Turn): number =>
-  median(pairs.map(({ bare, its }) => bare[figure] / its[figure]))
-
-const allPairsOf = (name: string) => rounds.flatMap((round) => pairsOf(round, name))
+const costsOf = (name: string): Cost[] => rounds.map((round) => round.get(name) ?? { cpu: NaN, seconds: NaN })
+const bareCosts = costsOf(BARE)
+/** Bare Express' figure over a variant's, of each round. The pace of a machine drifts: rounds are compared with themselves. */
+const ratios = (name: string, figure: keyof Cost): number[] =>
+  costsOf(name).map((cost, round) => (bareCosts[round]?.[figure] ?? NaN) / cost[figure])
 
 const rows = chosen.map(({ name }) => {
-  const pairs = allPairsOf(name)
-  // How far its processes lie apart.
-  const each = rounds.map((round) => ratio(pairsOf(round, name), 'cpu'))
+  const cpu = costsOf(name).map((cost) => cost.cpu)
+  const each = ratios(name, 'cpu')
   return [
     name,
-    ratio(pairs, 'cpu').toFixed(2),
+    median(each).toFixed(2),
     `${quantile(each, 0.25).toFixed(2)} to ${quantile(each, 0.75).toFixed(2)}`,
-    ratio(pairs, 'seconds').toFixed(2),
-    median(pairs.map(({ its }) => its.cpu)).toFixed(1),
-    median(pairs.map(({ bare, its }) => its.cpu - bare.cpu)).toFixed(1),
+    median(ratios(name, 'seconds')).toFixed(2),
+    median(cpu).toFixed(1),
+    median(cpu.map((its, round) => its - (bareCosts[round]?.cpu ?? NaN))).toFixed(1),
   ]
 })
 const head = ['', 'per CPU-second', 'middle half of the processes', 'throughput', 'µs per request', 'µs more than bare']
 const result = table([head, ...rows])
 process.stdout.write(`${result}\n`)
 
-const control = ratio(allPairsOf(CONTROL), 'cpu')
+const control = median(ratios(CONTROL, 'cpu'))
 if (Math.abs(control - 1) > NOISE) {
   process.stdout.write(
     `Too noisy to tell: the second bare server is at ${control.toFixed(3)} of the first, more than ${NOISE} away. ` +
