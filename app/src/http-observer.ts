@@ -6,7 +6,9 @@
  */
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP, isIPv4, type Socket } from 'node:net'
-import type { RequestRecord } from './log-line.ts'
+// The global one is looked up each time.
+import { performance } from 'node:perf_hooks'
+import type { ObservedRequest } from './log-line.ts'
 import type { Metrics } from './metrics.ts'
 import { requestContext, requestIdOf, type RequestContext } from './request-context.ts'
 import { createRoutePatterns } from './route-patterns.ts'
@@ -40,9 +42,6 @@ type HttpSocket = Socket & {
   _httpMessage?: ServerResponse | null
 }
 
-/** What is known of a request once it has ended; the log adds when that was, and its level. */
-export type ObservedRequest = Omit<RequestRecord, 'kind' | 'time' | 'level'>
-
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 export interface HttpObserverOptions {
@@ -60,9 +59,12 @@ export interface HttpObserverOptions {
 const methodLabel = (method: string | undefined): string =>
   method !== undefined && METHODS.has(method) ? method : 'OTHER'
 
+const STATUS_LABELS = new Map(
+  [...Object.keys(STATUS_CODES), String(CLIENT_CLOSED_REQUEST)].map((code) => [Number(code), code]),
+)
+
 // A status code that is none of HTTP's is counted by its class, so that label values stay bounded.
-const statusLabel = (status: number): string =>
-  status in STATUS_CODES || status === CLIENT_CLOSED_REQUEST ? String(status) : `${Math.floor(status / 100)}xx`
+const statusLabel = (status: number): string => STATUS_LABELS.get(status) ?? `${Math.floor(status / 100)}xx`
 
 // The least a route can answer: what increase() must see from zero on.
 const SUCCESS: Record<string, string[]> = { POST: ['200', '201'], DELETE: ['200', '204'] }

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { once } from 'node:events'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
-import { format, levelOfStatus, parse, type RequestRecord } from './log-line.ts'
+import { format, levelOfStatus, parse, type ObservedRequest, type RequestRecord } from './log-line.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Listens on a free port of loopback until the test ends. */
@@ -54,14 +54,12 @@ export async function series({ requestDuration }: Pick<Metrics, 'requestDuration
 export const counted = async (metrics: Pick<Metrics, 'requestDuration'>): Promise<Record<string, number>> =>
   Object.fromEntries((await series(metrics)).filter(([, count]) => count > 0))
 
-type Observed = Omit<RequestRecord, 'kind' | 'time' | 'level'>
-
 /** Collects request records; each must survive its way through a line. */
 export function collector(metrics: Pick<Metrics, 'requestDuration' | 'requests'>) {
-  const records: Observed[] = []
+  const records: ObservedRequest[] = []
   return {
     records,
-    log: (record: Observed): void => {
+    log: (record: ObservedRequest): void => {
       const { kind, time, level, ...read } = parse(
         format({ ...record, kind: 'request', time: 0, level: levelOfStatus(record.status) }),
       ) as RequestRecord

@@ -46,6 +46,9 @@ export interface RequestRecord extends Common {
 
 export type LogRecord = GeneralRecord | RequestRecord
 
+/** What is known of a request once it has ended; the log adds when that was, and its level. */
+export type ObservedRequest = Omit<RequestRecord, 'kind' | 'time' | 'level'>
+
 /** A written line is at most this long, in bytes, its line end included. */
 export const MAX_LINE_BYTES = 16 * 1024
 
@@ -123,14 +126,10 @@ function cut(escaped: string, limit: number): string {
   return `${escaped.slice(0, end)}…[cut ${total - kept} bytes]`
 }
 
-// Most short texts are like this: nothing to escape, and nothing to cut.
-const PLAIN = /^[\w./:-]{1,256}$/
-
-const short = (text: string): string => (PLAIN.test(text) ? text : cut(escape(text), MAX_SHORT_TEXT_BYTES))
+const short = (text: string): string => cut(escape(text), MAX_SHORT_TEXT_BYTES)
 
 // Spaces twice: what says how much was cut has some of its own.
-const shortWord = (text: string): string =>
-  PLAIN.test(text) ? text : escapeSpaces(cut(escapeSpaces(escape(text)), MAX_SHORT_TEXT_BYTES))
+const shortWord = (text: string): string => escapeSpaces(cut(escapeSpaces(escape(text)), MAX_SHORT_TEXT_BYTES))
 
 // No method has a colon (RFC 9110, section 5.6.2): that is what tells a request line from one that begins with "Module:".
 const methodWord = (text: string): string =>
@@ -140,22 +139,25 @@ const methodWord = (text: string): string =>
  * The words of request lines come again and again: what has been made of one is kept, of a thousand at most. A look-up
  * costs less than finding out once more that nothing has to be escaped.
  */
-function remembered(make: (text: string) => string): (text: string) => string {
-  const made = new Map<string, string>()
-  return (text) => {
-    let result = made.get(text)
+function remembered<Word extends string | number>(make: (word: Word) => string): (word: Word) => string {
+  const made = new Map<Word, string>()
+  return (word) => {
+    let result = made.get(word)
     if (result === undefined) {
-      result = make(text)
+      result = make(word)
       if (made.size === 1000) made.clear()
-      made.set(text, result)
+      made.set(word, result)
     }
     return result
   }
 }
 
-const methodPart = remembered((method) => `${methodWord(method)} `)
-const addressPart = remembered((address) => ` | Requested by: ${shortWord(address)} Status: `)
-const routePart = remembered((route) => ` | Route: ${short(route)}`)
+const levelPart = remembered((level: Level) => `Z | ${level} | `)
+const methodPart = remembered((method: string) => `${methodWord(method)} `)
+const addressPart = remembered((address: string) => ` | Requested by: ${shortWord(address)} Status: `)
+const statusPart = remembered((status: number) => `${status} Duration: `)
+const routePart = remembered((route: string) => ` ms | Route: ${short(route)}`)
+const requestPart = (id: string | undefined): string => (id === undefined ? '' : ` | Request: ${short(id)}`)
 
 // 000 to 999: looked up, they cost less than a number that is formatted and padded.
 const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
@@ -163,15 +165,15 @@ const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).
 let second = -1
 let secondText = ''
 
-/** `2026-11-21T03:24:20.123456Z` of microseconds since the epoch. The date is formatted once per second. */
-export function formatTime(time: number): string {
+/** `2026-11-21T03:24:20.123456Z | INFO | `. The date is formatted once per second. */
+function headOf(time: number, level: Level): string {
   const whole = Math.floor(time / 1e6)
   if (whole !== second) {
     second = whole
     secondText = new Date(whole * 1000).toISOString().slice(0, 20)
   }
   const micros = Math.floor(time - whole * 1e6)
-  return `${secondText}${THREE_DIGITS[Math.floor(micros / 1000)]}${THREE_DIGITS[micros % 1000]}Z`
+  return `${secondText}${THREE_DIGITS[Math.floor(micros / 1000)]}${THREE_DIGITS[micros % 1000]}${levelPart(level)}`
 }
 
 // As toFixed(3), at a third of its price.
@@ -181,30 +183,34 @@ function threeDecimals(value: number): string {
   return `${whole}.${THREE_DIGITS[thousandths - whole * 1000]}`
 }
 
+/** The line, with its one long text cut to the room that the rest leaves. */
+function join(before: string, text: string, after: string): string {
+  let long = escape(text)
+  // Only a long text needs its exact room: eight texts of 1 KiB and the labels leave 7 KiB at least.
+  if (long.length > 1024) long = cut(long, MAX_LINE_BYTES - utf8Length(before) - utf8Length(after))
+  return before + long + after
+}
+
 /**
  * Writes a record as one line, its `\n` included, at most `MAX_LINE_BYTES` long in UTF-8.
  * A longer text is cut and ends in `…[cut N bytes]`.
  */
 export function format(record: LogRecord): string {
-  const head = `${formatTime(record.time)} | ${record.level} | `
-  const request = record.requestId === undefined ? '' : ` | Request: ${short(record.requestId)}`
-  let before: string
-  let long: string
-  let after: string
-  if (record.kind === 'request') {
-    before = head + methodPart(record.method)
-    long = escape(record.uri)
-    const route = record.route === undefined ? '' : routePart(record.route)
-    const aborted = record.aborted ? ' | Aborted: yes' : ''
-    after = `${addressPart(record.requestedBy)}${record.status} Duration: ${threeDecimals(record.durationMs)} ms${route}${aborted}${request}\n`
-  } else {
-    before = `${head}Module: ${short(record.module)} | Function: ${short(record.function)} | `
-    long = escape(record.message)
-    after = `${request}\n`
-  }
-  // Only a long text needs its exact room: eight texts of 1 KiB and the labels leave 7 KiB at least.
-  if (long.length > 1024) long = cut(long, MAX_LINE_BYTES - utf8Length(before) - utf8Length(after))
-  return before + long + after
+  if (record.kind === 'request') return formatRequest(record.time, record.level, record)
+  const { time, level, module, function: from, message, requestId } = record
+  const before = `${headOf(time, level)}Module: ${short(module)} | Function: ${short(from)} | `
+  return join(before, message, `${requestPart(requestId)}\n`)
+}
+
+/** `format` of a request, without making a record of it first; `time` in microseconds since 1970-01-01T00:00:00Z. */
+export function formatRequest(time: number, level: Level, request: ObservedRequest): string {
+  const route = request.route === undefined ? ' ms' : routePart(request.route)
+  const aborted = request.aborted ? ' | Aborted: yes' : ''
+  return join(
+    headOf(time, level) + methodPart(request.method),
+    request.uri,
+    `${addressPart(request.requestedBy)}${statusPart(request.status)}${threeDecimals(request.durationMs)}${route}${aborted}${requestPart(request.requestId)}\n`,
+  )
 }
 
 const LEVEL_ALIASES: Record<string, Level> = { WARNING: 'WARN', CRITICAL: 'FATAL' }

@@ -10,24 +10,22 @@ test('every id is a UUIDv7 of this moment, and none comes twice', () => {
   expect(Math.abs(parseInt((ids.at(-1) ?? '').replace('-', '').slice(0, 12), 16) - Date.now())).toBeLessThan(1000)
 })
 
-test('within a millisecond the end counts on, and a new one is drawn for the next', () => {
-  const draws = ['0199f2aa-0000-7000-8000-000000000009', '0199f2aa-0001-7000-8000-abcdef000000']
+test('within a millisecond the end counts, and a new one is drawn for the next', () => {
+  const draws = ['0199f2aa-0000-7000-8000-000000abcdef', '0199f2aa-0001-7000-8000-abcdef000fff']
   const newId = createIds(() => draws.shift() ?? 'drawn too often')
   expect([newId(5), newId(5.4), newId(5.9), newId(6), newId(6.9)]).toEqual([
-    '0199f2aa-0000-7000-8000-000000000009',
-    '0199f2aa-0000-7000-8000-00000000000a',
-    '0199f2aa-0000-7000-8000-00000000000b',
+    '0199f2aa-0000-7000-8000-000000abc000',
+    '0199f2aa-0000-7000-8000-000000abc001',
+    '0199f2aa-0000-7000-8000-000000abc002',
     '0199f2aa-0001-7000-8000-abcdef000000',
     '0199f2aa-0001-7000-8000-abcdef000001',
   ])
 })
 
-test('where counting on would leave the last 24 bits, one is drawn', () => {
-  const draws = ['0199f2aa-0000-7000-8000-000000fffffe', '0199f2aa-0000-7000-9000-000000000001']
+test('where the last 12 bits are used up within a millisecond, another one is drawn', () => {
+  const draws = ['0199f2aa-0000-7000-8000-000000000000', '0199f2aa-0000-7000-9000-000000000000']
   const newId = createIds(() => draws.shift() ?? 'drawn too often')
-  expect([newId(0), newId(0), newId(0)]).toEqual([
-    '0199f2aa-0000-7000-8000-000000fffffe',
-    '0199f2aa-0000-7000-8000-000000ffffff',
-    '0199f2aa-0000-7000-9000-000000000001',
-  ])
+  const ids = Array.from({ length: 4097 }, () => newId(0))
+  expect(ids.slice(-2)).toEqual(['0199f2aa-0000-7000-8000-000000000fff', '0199f2aa-0000-7000-9000-000000000000'])
+  expect(new Set(ids).size).toBe(ids.length)
 })

@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type Server } from 'node:http'
 import express, { type RequestHandler } from 'express'
 import type { Config } from './config.ts'
+import { expressPrototypes } from './express-prototypes.ts'
 import { createFaults } from './faults.ts'
 import { createHttpObserver } from './http-observer.ts'
 import type { Log } from './logger.ts'
@@ -60,6 +61,7 @@ export function createServer({ config, log, metrics, isReady }: ServerDependenci
 
   const server = createHttpServer(
     {
+      ...expressPrototypes(app),
       // Express answers what has no Host header, so that it is observed as any other request.
       requireHostHeader: false,
       headersTimeout: 10_000,

@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { express4Router, isExpress4 } from './express4.ts'
+import { expressPrototypes } from './express-prototypes.ts'
 import { createHttpObserver } from './http-observer.ts'
 import { createLogWriter } from './log-writer.ts'
 import { createLog, type Logger } from './logger.ts'
@@ -45,6 +46,8 @@ export interface Observed {
 }
 
 const MIB = 1024 ** 2
+
+const isExpress = (app: object): app is { request: object; response: object } => 'request' in app && 'response' in app
 
 /** Makes the server of a service out of its request handler: an Express application or a function. */
 export function observe(app: Handler, options: ObserveOptions): Observed {
@@ -85,8 +88,14 @@ export function observe(app: Handler, options: ObserveOptions): Observed {
     log: log.request,
     ignoredPaths: ['/metrics', ...ignoredPaths],
   })
-  // Requests without a Host header are answered by the service, so that they are observed as any other.
-  const server = createServer({ requireHostHeader: false }, observer.handle)
+  const server = createServer(
+    {
+      ...(isExpress(app) ? expressPrototypes(app) : {}),
+      // Requests without a Host header are answered by the service, so that they are observed as any other.
+      requireHostHeader: false,
+    },
+    observer.handle,
+  )
   observer.attach(server)
   // By now every route is there.
   server.once('listening', () => observer.zero())
