@@ -10,7 +10,7 @@
 import benchPackage from '../package.json' with { type: 'json' }
 import { circumstances, median, publish, quantile, table } from '../report.ts'
 import { pinSelf, startSubject } from './bench-process.ts'
-import { openLoad } from './load.ts'
+import { openLoad, stayAwake } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 10)
@@ -46,6 +46,8 @@ function shuffled<T>(values: readonly T[]): T[] {
 
 const chosen = variants.filter(({ name }) => !ONLY || name === BARE || name === CONTROL || new RegExp(ONLY).test(name))
 const pinned = pinSelf()
+// Only where it has a core of its own.
+const sleep = pinned ? stayAwake() : () => {}
 
 async function start({ name, logs }: (typeof variants)[number]) {
   const subject = await startSubject(name, pinned)
@@ -84,14 +86,16 @@ async function measureRound(): Promise<Map<string, Cost>> {
   return new Map(subjects.map(({ name, cost }) => [name, cost]))
 }
 
-const rounds: Map<string, Cost>[] = []
+const costs = new Map<string, Cost[]>(chosen.map(({ name }) => [name, []]))
+const costsOf = (name: string): Cost[] => costs.get(name) ?? []
 for (let round = 1; round <= ROUNDS; round++) {
   const begun = performance.now()
-  rounds.push(await measureRound())
+  for (const [name, cost] of await measureRound()) costsOf(name).push(cost)
   process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
 }
 
-const costsOf = (name: string): Cost[] => rounds.map((round) => round.get(name) ?? { cpu: NaN, seconds: NaN })
+sleep()
+
 const bareCosts = costsOf(BARE)
 /** Bare Express' figure over a variant's, of each round. The pace of a machine drifts: rounds are compared with themselves. */
 const ratios = (name: string, figure: keyof Cost): number[] =>
@@ -128,7 +132,7 @@ if (Math.abs(control - 1) > NOISE) {
       result,
       `${circumstances('make bench')} ${ROUNDS} fresh processes of each; ${REQUESTS.toLocaleString('en')} requests to ` +
         `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
-        `${pinned ? 'the server on one core, the load on another' : 'not pinned to cores'}. ` +
+        `${pinned ? 'the server on one core, the load, which never sleeps, on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,
       `Versions: ${versions.join(', ')}.`,
     ].join('\n\n'),

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type createExpress from 'express'
 import type { Express, RequestHandler } from 'express'
 import { readConfig } from '../../app/src/config.ts'
+import { expressPrototypes } from '../../app/src/express-prototypes.ts'
 import { createHttpObserver } from '../../app/src/http-observer.ts'
 import { createLogWriter } from '../../app/src/log-writer.ts'
 import { createLog } from '../../app/src/logger.ts'
@@ -61,14 +62,29 @@ function countIn(text: string, histogram: string): number {
 
 const bare = (): Subject => ({ server: createHttpServer(bareApp()), path: PATH })
 
+/** As our observer has it, with nothing that watches. */
+function bareWithPrototypes(): Subject {
+  const app = bareApp()
+  return { server: createHttpServer(expressPrototypes(app), app), path: PATH }
+}
+
 const ourWriter = (directory: string) =>
   createLogWriter({ directory, segmentBytes: 64 * 1024 ** 2, budgetBytes: 1024 ** 3 })
 
 const countedBy = (metrics: Metrics) => async () =>
   countIn(await metrics.registry.metrics(), 'http_request_duration_seconds')
 
+interface Ours {
+  /** Writes request lines. */
+  log: boolean
+  /** Our histogram; false is prom-client's. */
+  own?: boolean
+  /** Express' prototypes from the start. */
+  prototypes?: boolean
+}
+
 /** Our observer around the bare application. */
-function observed(directory: string, { log: writesLog, own = true }: { log: boolean; own?: boolean }): Subject {
+function observed(directory: string, { log: writesLog, own = true, prototypes = true }: Ours): Subject {
   const writer = ourWriter(directory)
   const log = createLog({ writer })
   const metrics = createMetrics({ version: '0', lineCounts: log.counts })
@@ -83,8 +99,9 @@ function observed(directory: string, { log: writesLog, own = true }: { log: bool
       registers: [metrics.registry],
     }) as Metrics['requestDuration']
   }
-  const observer = createHttpObserver({ app: bareApp(), metrics, ...(writesLog ? { log: log.request } : {}) })
-  const server = createHttpServer(observer.handle)
+  const app = bareApp()
+  const observer = createHttpObserver({ app, metrics, ...(writesLog ? { log: log.request } : {}) })
+  const server = createHttpServer(prototypes ? expressPrototypes(app) : {}, observer.handle)
   observer.attach(server)
   return { server, path: PATH, counted: countedBy(metrics), flush: writer.flush }
 }
@@ -202,8 +219,19 @@ export const OURS = 'ours: metrics and request line'
 export const variants: Variant[] = [
   { name: BARE, logs: false, build: bare },
   { name: CONTROL, logs: false, build: bare },
+  { name: 'bare Express, prototypes from the start', logs: false, build: bareWithPrototypes },
   { name: 'ours: metrics', logs: false, build: (directory) => observed(directory, { log: false }) },
   { name: OURS, logs: true, build: (directory) => observed(directory, { log: true }) },
+  {
+    name: 'ours, prototypes left to Express: metrics',
+    logs: false,
+    build: (directory) => observed(directory, { log: false, prototypes: false }),
+  },
+  {
+    name: 'ours, prototypes left to Express: metrics and request line',
+    logs: true,
+    build: (directory) => observed(directory, { log: true, prototypes: false }),
+  },
   {
     name: 'ours, with the Histogram of prom-client: metrics',
     logs: false,
