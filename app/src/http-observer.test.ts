@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import express, { Router, type Express } from 'express'
 import { request } from 'undici'
 import { describe, expect, test, vi } from 'vitest'
+import { expressPrototypes } from './express-prototypes.ts'
 import { createHttpObserver, type HttpObserverOptions } from './http-observer.ts'
 import { collector, counted, listen, message, open, send, series } from './http.test-support.ts'
 import { createMetrics } from './metrics.ts'
@@ -20,7 +21,7 @@ interface Options extends Pick<HttpObserverOptions, 'ignoredPaths' | 'trustProxy
 // One for all tests: its default metrics watch the event loop and the garbage collector.
 const metrics = createMetrics({ version: 'test', lineCounts: { DEBUG: 0, INFO: 0, WARN: 0, ERROR: 0, FATAL: 0 } })
 
-/** An observed Express application with the routes that `build` adds. */
+/** An observed Express application with the routes that `build` adds, on a server as the service has it. */
 async function observed(build: (app: Express) => unknown, { server: serverOptions = {}, ...options }: Options = {}) {
   metrics.registry.resetMetrics()
   const { log, records, seen } = collector(metrics)
@@ -28,7 +29,10 @@ async function observed(build: (app: Express) => unknown, { server: serverOption
   build(app)
   app.use(notFound).use(problemHandler(silent))
   const observer = createHttpObserver({ app, metrics, log, ...options })
-  const server = createServer({ requireHostHeader: false, ...serverOptions }, observer.handle)
+  const server = createServer(
+    { ...expressPrototypes(app), requireHostHeader: false, ...serverOptions },
+    observer.handle,
+  )
   observer.attach(server)
   return { ...(await listen(server)), records, seen, metrics, observer, server }
 }
