@@ -3,9 +3,9 @@
  *
  *     npm run http        (make bench; BENCH_ROUNDS, BENCH_REQUESTS and BENCH_ONLY make it shorter)
  *
- * How well one process does is a matter of luck, so each round has a fresh process of every variant. And how fast a
- * machine is changes within seconds, so within a round they take turns of a thousand requests, in an order that changes
- * with each turn: what is compared has seen the same machine.
+ * How well one process does is a matter of luck, so each round has fresh processes: of those whose figures are near each
+ * other, and of every third of the others. And how fast a machine is changes within seconds, so within a round they take
+ * turns of a thousand requests, in an order that changes with each turn: what is compared has seen the same machine.
  */
 import benchPackage from '../package.json' with { type: 'json' }
 import { circumstances, median, publish, quantile, table } from '../report.ts'
@@ -13,11 +13,13 @@ import { pinSelf, startSubject } from './bench-process.ts'
 import { openLoad, stayAwake } from './load.ts'
 import { BARE, CONTROL, variants } from './variants.ts'
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 10)
-const TURNS = 20
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 30)
+// All but those that are measured in every round are in every third one.
+const SELDOM = 3
+const TURNS = 12
 // Long enough for some collections of garbage: with 250 requests a turn had one or none, and a median of turns left out
 // what that costs.
-const TURN = Math.ceil(Number(process.env['BENCH_REQUESTS'] ?? 20_000) / TURNS)
+const TURN = Math.ceil(Number(process.env['BENCH_REQUESTS'] ?? 12_000) / TURNS)
 const REQUESTS = TURN * TURNS
 // A part of the names, to try some.
 const ONLY = process.env['BENCH_ONLY']
@@ -76,41 +78,44 @@ async function start({ name, logs }: (typeof variants)[number]) {
   }
 }
 
-/** What one process of every variant cost, by name. */
-async function measureRound(): Promise<Map<string, Cost>> {
+/** What one process of each of these variants cost, by name. */
+async function measureRound(those: typeof variants): Promise<Map<string, Cost>> {
   const subjects = []
-  for (const variant of shuffled(chosen)) subjects.push(await start(variant))
+  for (const variant of shuffled(those)) subjects.push(await start(variant))
   for (let turn = 0; turn < WARM_UP_TURNS; turn++) for (const subject of shuffled(subjects)) await subject.warmUp()
   for (let turn = 0; turn < TURNS; turn++) for (const subject of shuffled(subjects)) await subject.turn()
   for (const subject of subjects) await subject.end()
   return new Map(subjects.map(({ name, cost }) => [name, cost]))
 }
 
-const costs = new Map<string, Cost[]>(chosen.map(({ name }) => [name, []]))
-const costsOf = (name: string): Cost[] => costs.get(name) ?? []
+const rounds: Map<string, Cost>[] = []
 for (let round = 1; round <= ROUNDS; round++) {
   const begun = performance.now()
-  for (const [name, cost] of await measureRound()) costsOf(name).push(cost)
+  rounds.push(await measureRound(chosen.filter(({ often }, n) => often || n % SELDOM === round % SELDOM)))
   process.stdout.write(`round ${round} of ${ROUNDS}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
 }
 
 sleep()
 
-const bareCosts = costsOf(BARE)
-/** Bare Express' figure over a variant's, of each round. The pace of a machine drifts: rounds are compared with themselves. */
+/** A variant's costs, each with that of bare Express in the same round: the pace of a machine drifts. */
+const pairsOf = (name: string): [cost: Cost, bare: Cost][] =>
+  rounds.flatMap((round) => {
+    const [cost, bare] = [round.get(name), round.get(BARE)]
+    return cost && bare ? [[cost, bare]] : []
+  })
+/** Bare Express' figure over the variant's, of each of its rounds. */
 const ratios = (name: string, figure: keyof Cost): number[] =>
-  costsOf(name).map((cost, round) => (bareCosts[round]?.[figure] ?? NaN) / cost[figure])
+  pairsOf(name).map(([cost, bare]) => bare[figure] / cost[figure])
 
 const rows = chosen.map(({ name }) => {
-  const cpu = costsOf(name).map((cost) => cost.cpu)
   const each = ratios(name, 'cpu')
   return [
     name,
     median(each).toFixed(2),
     `${quantile(each, 0.25).toFixed(2)} to ${quantile(each, 0.75).toFixed(2)}`,
     median(ratios(name, 'seconds')).toFixed(2),
-    median(cpu).toFixed(1),
-    median(cpu.map((its, round) => its - (bareCosts[round]?.cpu ?? NaN))).toFixed(1),
+    median(pairsOf(name).map(([cost]) => cost.cpu)).toFixed(1),
+    median(pairsOf(name).map(([cost, bare]) => cost.cpu - bare.cpu)).toFixed(1),
   ]
 })
 const head = ['', 'per CPU-second', 'middle half of the processes', 'throughput', 'µs per request', 'µs more than bare']
@@ -130,7 +135,7 @@ if (Math.abs(control - 1) > NOISE) {
     'http',
     [
       result,
-      `${circumstances('make bench')} ${ROUNDS} fresh processes of each; ${REQUESTS.toLocaleString('en')} requests to ` +
+      `${circumstances('make bench')} ${ROUNDS} fresh processes of each of the first seven, ${Math.floor(ROUNDS / SELDOM)} of each other; ${REQUESTS.toLocaleString('en')} requests to ` +
         `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
         `${pinned ? 'the server on one core, the load, which never sleeps, on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,

@@ -34,6 +34,8 @@ export interface Subject {
 
 export interface Variant {
   name: string
+  /** Measured in every round: one of those that are near each other. */
+  often?: boolean
   /** Writes one line per request. */
   logs: boolean
   /** Builds the service; `directory` is its own. */
@@ -217,19 +219,21 @@ export const CONTROL = 'bare Express again (control)'
 export const OURS = 'ours: metrics and request line'
 
 export const variants: Variant[] = [
-  { name: BARE, logs: false, build: bare },
-  { name: CONTROL, logs: false, build: bare },
-  { name: 'bare Express, prototypes from the start', logs: false, build: bareWithPrototypes },
-  { name: 'ours: metrics', logs: false, build: (directory) => observed(directory, { log: false }) },
-  { name: OURS, logs: true, build: (directory) => observed(directory, { log: true }) },
+  { name: BARE, logs: false, often: true, build: bare },
+  { name: CONTROL, logs: false, often: true, build: bare },
+  { name: 'bare Express, prototypes from the start', logs: false, often: true, build: bareWithPrototypes },
+  { name: 'ours: metrics', logs: false, often: true, build: (directory) => observed(directory, { log: false }) },
+  { name: OURS, logs: true, often: true, build: (directory) => observed(directory, { log: true }) },
   {
     name: 'ours, prototypes left to Express: metrics',
     logs: false,
+    often: true,
     build: (directory) => observed(directory, { log: false, prototypes: false }),
   },
   {
     name: 'ours, prototypes left to Express: metrics and request line',
     logs: true,
+    often: true,
     build: (directory) => observed(directory, { log: true, prototypes: false }),
   },
   {
