@@ -2,7 +2,7 @@
  * Lets Node make requests and responses as Express wants them: with its prototypes.
  *
  * Express sets the prototypes of each request and each response that it gets. For V8 these are then objects of another
- * kind, found out anew each time, and code that has seen both kinds is slower: an eighth of what a request costs
+ * kind, found out anew each time, and code that has seen both kinds is slower: a tenth of what a request costs
  * (docs/performance.md). Objects that have the right prototypes from the start are left as they are.
  */
 import { IncomingMessage, ServerResponse, type ServerOptions } from 'node:http'
