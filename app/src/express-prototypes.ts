@@ -7,7 +7,7 @@
  */
 import { IncomingMessage, ServerResponse, type ServerOptions } from 'node:http'
 
-/** `Base`, whose instances have this prototype. Not a class of its own: that would be one more prototype in between. */
+/** `base`, whose instances have this prototype. Not a class of its own: that would be one more prototype in between. */
 function withPrototype<Base extends typeof IncomingMessage | typeof ServerResponse>(
   base: Base,
   prototype: object,

@@ -107,15 +107,18 @@ const pairsOf = (name: string): [cost: Cost, bare: Cost][] =>
 const ratios = (name: string, figure: keyof Cost): number[] =>
   pairsOf(name).map(([cost, bare]) => bare[figure] / cost[figure])
 
-const rows = chosen.map(({ name }) => {
+// In a run of one or two rounds some had no turn.
+const measured = chosen.filter(({ name }) => pairsOf(name).length > 0)
+const rows = measured.map(({ name }) => {
+  const pairs = pairsOf(name)
   const each = ratios(name, 'cpu')
   return [
     name,
     median(each).toFixed(2),
     `${quantile(each, 0.25).toFixed(2)} to ${quantile(each, 0.75).toFixed(2)}`,
     median(ratios(name, 'seconds')).toFixed(2),
-    median(pairsOf(name).map(([cost]) => cost.cpu)).toFixed(1),
-    median(pairsOf(name).map(([cost, bare]) => cost.cpu - bare.cpu)).toFixed(1),
+    median(pairs.map(([cost]) => cost.cpu)).toFixed(1),
+    median(pairs.map(([cost, bare]) => cost.cpu - bare.cpu)).toFixed(1),
   ]
 })
 const head = ['', 'per CPU-second', 'middle half of the processes', 'throughput', 'µs per request', 'µs more than bare']
@@ -135,7 +138,7 @@ if (Math.abs(control - 1) > NOISE) {
     'http',
     [
       result,
-      `${circumstances('make bench')} ${ROUNDS} fresh processes of each of the first seven, ${Math.floor(ROUNDS / SELDOM)} of each other; ${REQUESTS.toLocaleString('en')} requests to ` +
+      `${circumstances('make bench')} ${ROUNDS} fresh processes of each of the first ${chosen.filter(({ often }) => often).length}, ${Math.floor(ROUNDS / SELDOM)} of each other; ${REQUESTS.toLocaleString('en')} requests to ` +
         `each in ${TURNS} turns, shuffled, after ${WARM_UP.toLocaleString('en')} to warm up, over 16 connections; ` +
         `${pinned ? 'the server on one core, the load, which never sleeps, on another' : 'not pinned to cores'}. ` +
         `The second bare server is at ${control.toFixed(3)} of the first.`,

@@ -22,6 +22,7 @@ describe('a Loki that answers after Promtail has given up waiting', { timeout: 3
       command: ['tests/faults/drivers/slow-loki.ts'],
       environment: { LOKI_HOST: await addressOf(loki) },
       network: `${project}_logs`,
+      // Mounted first by an image in which the folder belongs to the writers' user.
       docker: mount,
     })
     // For this Promtail the name `loki` leads to the proxy.
